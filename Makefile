@@ -1,0 +1,36 @@
+# Two commands do everything: `make book` and `make test`. The others are for authors.
+# PYTHON chooses the Python that the environment is made from: make book PYTHON=python3.12
+PYTHON ?= python3
+ifeq ($(OS),Windows_NT)
+BIN := .venv/Scripts
+else
+BIN := .venv/bin
+endif
+READY := .venv/ready
+
+.PHONY: book test execute pins clean
+
+book: $(READY)            ## Build the site into _build/html
+	$(BIN)/python tools/build.py
+
+test: $(READY)            ## Re-execute every chapter, build the site, open it in a browser
+	$(BIN)/python -m pytest
+
+execute: $(READY)         ## Re-execute the chapters that are stale, in place
+	$(BIN)/python tools/execute.py
+
+pins: $(READY)            ## Refresh requirements.txt from pyproject.toml (needs a network)
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --upgrade \
+		--all-extras --quiet --custom-compile-command "make pins" --output-file requirements.txt pyproject.toml
+
+clean:                    ## Remove what was built and the environment
+	rm -rf _build .venv
+
+# The last step writes the marker, so a set-up that was interrupted is taken up again.
+$(READY): requirements.txt pyproject.toml
+	$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('This book needs Python 3.11 or newer, but $(PYTHON) is ' + sys.version.split()[0] + '. Name another one: make book PYTHON=python3.12')"
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -c "open('$(READY)', 'w').close()"

@@ -1,0 +1,49 @@
+"""Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was."""
+
+import shutil
+import subprocess
+import sys
+
+import chapters
+
+SITE = chapters.BOOK / "_build" / "html"
+
+
+def build(site=SITE):
+    """Build the book and put it at `site` once it is complete; return a list of faults, empty if all is well."""
+    try:
+        pages = chapters.pages()
+        faults = [fault for path in chapters.notebooks() for fault in chapters.faults(path)]
+    except (FileNotFoundError, ValueError) as error:
+        return [str(error)]
+    if faults:
+        return [*faults, "Run `make execute`, or mend the chapter, and build again."]
+
+    # A build that was killed leaves these two behind; the reader's site is never among them.
+    work, previous = site.with_name("unfinished"), site.with_name("previous")
+    shutil.rmtree(work, ignore_errors=True)
+    if previous.exists() and not site.exists():
+        previous.rename(site)
+    shutil.rmtree(previous, ignore_errors=True)
+
+    jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
+    strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
+    if subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK]).returncode != 0:
+        return ["The build stopped at the warnings above."]
+    built = work / "_build" / "html"
+    missing = [chapters.name(path) for path in pages if not (built / path.relative_to(chapters.BOOK)).with_suffix(".html").exists()]
+    if missing:
+        return [f"The build made no page of {page}" for page in missing]
+
+    if site.exists():
+        site.rename(previous)
+    built.rename(site)
+    shutil.rmtree(previous, ignore_errors=True)
+    shutil.rmtree(work, ignore_errors=True)
+    return []
+
+
+if __name__ == "__main__":
+    if faults := build():
+        sys.exit("\n".join(faults))
+    print(f"The book is built: open {chapters.name(SITE)}/index.html")

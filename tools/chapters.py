@@ -1,0 +1,96 @@
+"""What the book's pages are, what their notebooks were executed with, and what is wrong with them."""
+
+import hashlib
+from pathlib import Path
+
+import nbformat
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+BOOK = Path(__file__).resolve().parents[1]
+
+
+def pages():
+    """Return the path of every page that `_toc.yml` names, in order; a missing file is an error."""
+    found = []
+    for name in parse_toc_yaml(BOOK / "_toc.yml"):
+        files = [path for path in (BOOK / f"{name}.ipynb", BOOK / f"{name}.md") if path.exists()]
+        if not files:
+            raise FileNotFoundError(f"_toc.yml names {name}, but there is no {name}.ipynb or {name}.md")
+        found.append(files[0])
+    return found
+
+
+def notebooks():
+    """Return the path of every page that is a notebook, in the order of `_toc.yml`."""
+    return [path for path in pages() if path.suffix == ".ipynb"]
+
+
+def read(path):
+    """Read and validate a notebook.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a valid notebook; the message names it.
+    """
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    except Exception as error:  # JSON, encoding, schema: whatever it is, the file is not a notebook
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ValueError(f"{name(path)}: not a readable notebook ({reason})") from error
+    return notebook
+
+
+def name(path):
+    """Return `path` as a reader of the repository writes it."""
+    path = Path(path)
+    return path.relative_to(BOOK).as_posix() if path.is_relative_to(BOOK) else str(path)
+
+
+def code_cells(notebook):
+    """Yield (number, cell) for each code cell that holds code; cells are counted from 1, prose included."""
+    for number, cell in enumerate(notebook.cells, start=1):
+        if cell.cell_type == "code" and cell.source.strip():
+            yield number, cell
+
+
+def fingerprint(notebook):
+    """Return a digest of all that a notebook's outputs depend on.
+
+    That is its own code, the code and style in `helpers`, the pinned versions and, if it calls one of the
+    `load_…` functions, the files of `data`.
+    """
+    code = "\n".join(cell.source for _, cell in code_cells(notebook))
+    folders = ["helpers", "data"] if "load_" in code else ["helpers"]
+    files = [path for folder in folders for path in sorted((BOOK / folder).iterdir()) if path.is_file()]
+    digest = hashlib.sha256(code.encode())
+    for path in [BOOK / "requirements.txt", *files]:
+        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def is_stale(notebook):
+    """Tell whether a notebook must be executed: never was, or what it depends on has changed since."""
+    ran = all(cell.execution_count for _, cell in code_cells(notebook))
+    return not ran or notebook.metadata.get("executed_with") != fingerprint(notebook)
+
+
+def faults(path):
+    """Return what keeps a stored notebook from being published, one sentence a fault, with file and cell."""
+    notebook = read(path)
+    found = []
+    for position, (number, cell) in enumerate(code_cells(notebook), start=1):
+        place = f"{name(path)}, cell {number}"
+        if cell.execution_count is None:
+            found.append(f"{place}: saved without having been run")
+        elif cell.execution_count != position:
+            found.append(f"{place}: run as number {cell.execution_count}, but it stands at {position}")
+        for output in cell.outputs:
+            if output.output_type == "error":
+                found.append(f"{place}: raised {output.ename}: {output.evalue}")
+            elif output.get("name") == "stderr":
+                found.append(f"{place}: printed a warning: {output.text.strip().splitlines()[0]}")
+    if not found and is_stale(notebook):
+        found.append(f"{name(path)}: its code, helpers, data or pins have changed since it was run")
+    return found

@@ -1,0 +1,75 @@
+"""Execute the chapters whose outputs are stale, in parallel, and store their outputs in place.
+
+    python tools/execute.py             the stale chapters of the book
+    python tools/execute.py CHAPTER ... these chapters, stale or not
+"""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from tqdm import tqdm
+
+import chapters
+
+
+async def execute(path, gate, bar):
+    """Execute one notebook and store it, or leave its file untouched and return what went wrong."""
+    notebook = chapters.read(path)
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # timestamps, which would differ in every run
+    place = {}
+
+    def about_to_run(cell, cell_index):
+        place["cell"] = cell_index + 1
+
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        kernel_name="python3",
+        record_timing=False,
+        extra_arguments=["--log-level=ERROR"],  # the kernel's own notices are no concern of an author
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=about_to_run,
+        on_cell_executed=lambda **_: bar.update(),
+    )
+    async with gate:
+        try:
+            await client.async_execute()
+        except CellExecutionError as error:
+            return f"{chapters.name(path)}, cell {place['cell']}: raised {error.ename}: {error.evalue}\n\n{error.traceback}"
+        except (CellTimeoutError, DeadKernelError) as error:
+            return f"{chapters.name(path)}, cell {place.get('cell')}: {error}"
+    notebook.metadata["executed_with"] = chapters.fingerprint(notebook)
+    whole = path.with_suffix(".unfinished")
+    nbformat.write(notebook, whole)
+    os.replace(whole, path)
+    found = chapters.faults(path)
+    return "\n".join(found) or None
+
+
+async def main(paths):
+    gate = asyncio.Semaphore(os.cpu_count() or 1)
+    cells = sum(len(list(chapters.code_cells(chapters.read(path)))) for path in paths)
+    with tqdm(total=cells, unit="cell", desc=f"{len(paths)} chapter(s)", disable=None) as bar:
+        return [fault for fault in await asyncio.gather(*(execute(path, gate, bar) for path in paths)) if fault]
+
+
+if __name__ == "__main__":
+    # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    try:
+        if sys.argv[1:]:
+            stale = [Path(argument).resolve() for argument in sys.argv[1:]]
+        else:
+            stale = [path for path in chapters.notebooks() if chapters.is_stale(chapters.read(path))]
+        if not stale:
+            print("Nothing to execute: the outputs of every chapter are current.")
+            sys.exit()
+        sys.exit("\n".join(asyncio.run(main(stale))) or 0)
+    except (FileNotFoundError, ValueError) as error:
+        sys.exit(str(error))
