@@ -1,0 +1,20 @@
+"""What several chapters share: the book's style, its data and its pictures.
+
+``import helpers`` also makes every figure look like the book's.
+"""
+
+from pathlib import Path
+
+import matplotlib
+import matplotlib.style
+
+from helpers.ellipses import plot_gaussian, plot_mixture
+from helpers.images import plot_gallery, plot_image
+from helpers.tables import load_table
+
+__all__ = ["COLORS", "load_table", "plot_gallery", "plot_gaussian", "plot_image", "plot_mixture"]
+
+matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
+
+#: The palette, as hex strings in the order in which a plot takes them.
+COLORS = list(matplotlib.rcParams["axes.prop_cycle"].by_key()["color"])
