@@ -11,6 +11,13 @@ SITE = chapters.BOOK / "_build" / "html"
 
 def build(site=SITE):
     """Build the book and put it at `site` once it is complete; return a list of faults, empty if all is well."""
+    # A build that was killed leaves these two behind; the reader's site is never among them.
+    work, previous = site.with_name("unfinished"), site.with_name("previous")
+    shutil.rmtree(work, ignore_errors=True)
+    if previous.exists() and not site.exists():
+        previous.rename(site)
+    shutil.rmtree(previous, ignore_errors=True)
+
     try:
         pages = chapters.pages()
         faults = [fault for path in chapters.notebooks() for fault in chapters.faults(path)]
@@ -18,13 +25,6 @@ def build(site=SITE):
         return [str(error)]
     if faults:
         return [*faults, "Run `make execute`, or mend the chapter, and build again."]
-
-    # A build that was killed leaves these two behind; the reader's site is never among them.
-    work, previous = site.with_name("unfinished"), site.with_name("previous")
-    shutil.rmtree(work, ignore_errors=True)
-    if previous.exists() and not site.exists():
-        previous.rename(site)
-    shutil.rmtree(previous, ignore_errors=True)
 
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]

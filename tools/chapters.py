@@ -4,15 +4,20 @@ import hashlib
 from pathlib import Path
 
 import nbformat
-from sphinx_external_toc.parsing import parse_toc_yaml
+import yaml
+from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 BOOK = Path(__file__).resolve().parents[1]
 
 
 def pages():
     """Return the path of every page that `_toc.yml` names, in order; a missing file is an error."""
+    try:
+        names = list(parse_toc_yaml(BOOK / "_toc.yml"))
+    except (yaml.YAMLError, MalformedError, UnicodeDecodeError) as error:
+        raise ValueError(f"_toc.yml: not a readable table of contents ({error})") from error
     found = []
-    for name in parse_toc_yaml(BOOK / "_toc.yml"):
+    for name in names:
         files = [path for path in (BOOK / f"{name}.ipynb", BOOK / f"{name}.md") if path.exists()]
         if not files:
             raise FileNotFoundError(f"_toc.yml names {name}, but there is no {name}.ipynb or {name}.md")

@@ -1,0 +1,56 @@
+"""A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
+
+pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
+"""
+
+import base64
+import os
+from unittest import mock
+
+import pytest
+from figures import assert_looks_like
+from nbval.plugin import IPyNbCell, IPyNbFile
+
+
+class Chapter(IPyNbFile):
+    """A notebook, executed in other circumstances than `make execute` has: outputs must not depend on them."""
+
+    def setup(self):
+        with mock.patch.dict(os.environ, OMP_NUM_THREADS="2", PYTHONHASHSEED="random", BOOK_TABLE=""):
+            super().setup()
+
+    def collect(self):
+        for cell in super().collect():
+            place = f"{self.path.name}, code cell {cell.cell_num}"
+            if cell.options != {"check": True}:
+                raise self.CollectError(f"{place} asks nbval to excuse it")
+            if cell.cell.source.strip() and cell.cell.execution_count is None:
+                raise self.CollectError(f"{place} was saved without having been run, so there is nothing to compare")
+            yield ChapterCell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
+
+
+class ChapterCell(IPyNbCell):
+    def compare_outputs(self, test, ref, skip_compare=None):
+        return super().compare_outputs(test, ref, skip_compare) and self.compare_figures(figures(test), figures(ref))
+
+    def compare_figures(self, drawn, stored):
+        try:
+            assert len(drawn) == len(stored), f"{len(drawn)} figure(s), but {len(stored)} are stored"
+            for actual, expected in zip(drawn, stored, strict=True):
+                assert_looks_like(actual, expected)
+        except AssertionError as error:
+            self.comparison_traceback.append(str(error))
+            return False
+        return True
+
+
+def figures(outputs):
+    """Return the PNGs of a cell's outputs."""
+    data = [output.get("data", {}) for output in outputs]
+    return [base64.b64decode(each["image/png"]) for each in data if "image/png" in each]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    nodes = yield
+    return [Chapter.from_parent(parent, path=file_path) if isinstance(node, IPyNbFile) else node for node in nodes]

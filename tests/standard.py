@@ -1,0 +1,302 @@
+"""The chapter standard, as far as a program can tell: each check takes a page and returns its faults, one sentence each.
+
+A page is a notebook; a `.md` file becomes a notebook of one Markdown cell. Cells are counted from 1.
+"""
+
+import re
+from decimal import Decimal
+from statistics import median
+
+from nbformat.v4 import new_markdown_cell, new_notebook
+
+import chapters
+
+CLOSING = ["Summary", "Symbols", "Where to go next"]
+HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
+CODE_DIRECTIVES = ("code", "code-block", "code-cell", "literalinclude", "bibliography")
+
+
+def load(path):
+    """Return a page; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
+    if path.suffix == ".ipynb":
+        return chapters.read(path)
+    text = path.read_text("utf-8")
+    given = [entry.strip() for line in re.findall(r"^% given: (.*)$", text, re.MULTILINE) for entry in line.split(", ")]
+    return new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})])
+
+
+def markdown_cells(page):
+    """Yield (number, cell) for each Markdown cell."""
+    return ((number, cell) for number, cell in enumerate(page.cells, start=1) if cell.cell_type == "markdown")
+
+
+def text_of(page):
+    """Return the Markdown of a page without what stands in code blocks."""
+    return "\n\n".join(without_code(cell.source) for _, cell in markdown_cells(page))
+
+
+def without_code(markdown):
+    """Return Markdown without its code blocks; directives stay, and so does what is in them."""
+    kept, fence = [], None
+    for line in markdown.splitlines():
+        opening = re.match(r"\s*(`{3,}|~{3,}|:{3,})\s*(?:\{([\w:-]+)\})?(.*)", line)
+        if fence:
+            if re.fullmatch(rf"\s*{fence[0]}{{{len(fence)},}}\s*", line):
+                fence = None
+        elif opening and (opening[2] in CODE_DIRECTIVES or (not opening[2] and opening[3].strip())):
+            fence = opening[1]
+        else:
+            kept.append(line)
+    return "\n".join(kept)
+
+
+def prose(markdown):
+    """Return what a reader reads of Markdown, mathematics included, without code, targets, options and comments."""
+    text = re.sub(r"<!--.*?-->", " ", without_code(markdown), flags=re.DOTALL)
+    text = re.sub(r"^\s*(`{3,}|:{3,})(\{[\w:-]+\})?|^%.*$|^\s*:[\w-]+:.*$", " ", text, flags=re.MULTILINE)
+    text = re.sub(r"\{math\}`([^`]*)`", r"\1", text)
+    text = re.sub(r"\{[\w:]+\}`[^`]*`|(`+)[^`\n].*?\1", " ", text)
+    text = re.sub(r"\]\([^)]*\)|https?://\S+", " ", text)
+    return text
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------
+
+NUMBER = re.compile(
+    r"(?P<sign>(?<![\w.)}])[-−])?"
+    r"(?<![\w.])(?P<digits>(?:\d{1,3}(?:(?:,|\{,\})\d{3})+|\d*)(?:\.\d+)+)"
+    r"(?:[eE](?P<e>[-+]?\d+)|\s*(?:\\times|\\cdot|×|·)\s*10\^\{?(?P<ten>[-−]?\d+)\}?)?"
+    r"(?P<percent>(?:\s|~|\\,|\\;)*(?:\\?%|per cent|percent))?"
+)
+PRINTED = re.compile(r"(?<![\w.])-?(?>(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?(?:[eE][-+]?\d+)?)(?!\.\d)")
+
+
+def is_backed(number, printed):
+    """Tell whether a number of the prose, a match of NUMBER, is a rounding of a printed Decimal.
+
+    A quoted percentage may be a printed share; a number without a sign may be printed with one ("it falls by").
+    """
+    exponent = int((number["e"] or number["ten"] or "0").replace("−", "-"))
+    digits = number["digits"].replace("{,}", "").replace(",", "")
+    if digits.count(".") > 1:
+        return False
+    quoted = Decimal(f"{digits}e{exponent}")
+    last_place = Decimal(1).scaleb(quoted.as_tuple().exponent)
+    for value in printed:
+        for scaled in [value, value.scaleb(2)] if number["percent"] else [value]:
+            away = abs(scaled + quoted) if number["sign"] else abs(abs(scaled) - quoted)
+            precise = scaled.as_tuple().exponent <= quoted.as_tuple().exponent
+            if away == 0 or (precise and away <= last_place / 2):
+                return True
+    return False
+
+
+def printed_numbers(page):
+    """Return, as Decimals with the precision printed, the numbers with a point or an exponent in a page's text outputs."""
+    texts = []
+    for _, cell in chapters.code_cells(page):
+        for output in cell.outputs:
+            if output.output_type == "stream" and output.name == "stdout":
+                texts.append(output.text)
+            elif not output.get("data", {}).get("text/plain", "<").startswith("<"):
+                texts.append(output.data["text/plain"])
+    tokens = [token.replace(",", "") for text in texts for token in PRINTED.findall(text.replace("−", "-"))]
+    return {Decimal(token) for token in tokens if "." in token or "e" in token.lower()}
+
+
+def unbacked_numbers(page):
+    """Numbers with a decimal point in prose that are neither printed by the page nor marked as given."""
+    printed, found = printed_numbers(page), []
+    for number, cell in markdown_cells(page):
+        text = prose(cell.source)
+        given = cell.metadata.get("given", [])
+        for match in NUMBER.finditer(text):
+            written = (match["sign"] or "") + match["digits"]
+            if not {written, match["digits"]} & set(given) and not is_backed(match, printed):
+                found.append(f"cell {number}: no output prints {written}, and it is not given")
+        for entry in given:
+            if not re.search(rf"(?<![\w.]){re.escape(entry)}(?!\w|\.\d)", text):
+                found.append(f"cell {number}: {entry} is given, but the text does not say it")
+    return found
+
+
+# --- code cells and their outputs ------------------------------------------------------------------------------------
+
+
+def not_run_in_order(page):
+    """Code cells that were not executed once each, from the first to the last."""
+    counts = [(number, cell.execution_count) for number, cell in chapters.code_cells(page)]
+    return [f"cell {number}: run as number {count}, not {turn}" for turn, (number, count) in enumerate(counts, start=1) if count != turn]
+
+
+def unclean_outputs(page):
+    """Outputs that no page should show: errors, warnings, addresses, pictures that are not compared."""
+    found = []
+    for number, cell in chapters.code_cells(page):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if output.output_type == "error":
+                found.append(f"cell {number}: raised {output.ename}")
+            if output.get("name") == "stderr" or re.search(r"\w+Warning: ", output.get("text", "")):
+                found.append(f"cell {number}: shows a warning")
+            if "image/png" not in data and re.match(r"\[?<|Text\(", data.get("text/plain", "")):
+                found.append(f"cell {number}: shows the repr {data['text/plain'][:40]}; end the cell with a statement")
+            found += [f"cell {number}: has a figure of type {kind}; only PNG is compared" for kind in data if re.match("image/(?!png)", kind)]
+    return found
+
+
+def figures_without_alt_text(page):
+    """Figures, in outputs and in Markdown, that say nothing to someone who can't see them."""
+    found = []
+    for number, cell in chapters.code_cells(page):
+        if any("image/png" in output.get("data", {}) for output in cell.outputs):
+            alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
+            if len(alt) < 60:
+                found.append(f"cell {number}: its figure needs alt text of at least 60 characters, and has {len(alt)}")
+    for number, cell in markdown_cells(page):
+        text = without_code(cell.source)
+        found += [f"cell {number}: the image {target} has no alt text" for target in re.findall(r"!\[\s*\]\(([^)]*)\)", text)]
+        for body in re.findall(r"\{(?:figure|image)\}(.*?)(?:^`{3,}|^:{3,}|\Z)", text, re.DOTALL | re.MULTILINE):
+            if not re.search(r"^:alt: .{10,}", body, re.MULTILINE):
+                found.append(f"cell {number}: the image {body.split()[0]} has no alt text")
+    return found
+
+
+def long_cells(page):
+    """Visible code cells of more than 25 lines, or of more than 5 in the median."""
+    visible = [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
+    lengths = {number: len(cell.source.strip().splitlines()) for number, cell in visible}
+    found = [f"cell {number}: {length} lines of code, more than 25" for number, length in lengths.items() if length > 25]
+    if lengths and median(lengths.values()) > 5:
+        found.append(f"the median cell has {median(lengths.values())} lines, more than 5")
+    return found
+
+
+def code_without_prose(page):
+    """Code cells that no Markdown cell leads up to."""
+    kinds = [None] + [cell.cell_type for cell in page.cells]
+    return [f"cell {number}: no prose before this code cell" for number, _ in chapters.code_cells(page) if kinds[number - 1] != "markdown"]
+
+
+def wrong_language(page):
+    """Metadata that leave the language or the kernel open."""
+    if not any(cell.cell_type == "code" for cell in page.cells):
+        return []
+    found = []
+    if page.metadata.get("language_info", {}).get("name") != "python":
+        found.append("metadata.language_info.name is not python")
+    if page.metadata.get("kernelspec", {}).get("name") != "python3":
+        found.append("metadata.kernelspec.name is not python3")
+    return found
+
+
+# --- the text ----------------------------------------------------------------------------------------------------------
+
+
+def headings(page):
+    """Return (level, title) of each heading."""
+    return [(len(marks), title.strip()) for marks, title in re.findall(r"^(#{1,6}) (.*)$", text_of(page), re.MULTILINE)]
+
+
+def headings_out_of_order(page):
+    """A page has one title, at its top, and its headings go down one level at a time."""
+    found, previous = [], 0
+    if not re.match(r"(%.*\n|\([\w-]+\)=\n|\s)*# ", text_of(page)):
+        found.append("the page does not begin with its title")
+    for level, title in headings(page):
+        if level > previous + 1:
+            found.append(f"the heading '{title}' skips a level")
+        if level == 1 and previous:
+            found.append(f"'{title}' is a second title")
+        previous = level
+    return found
+
+
+def cited(page):
+    """Return the keys that a page cites."""
+    roles = re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text_of(page))
+    return [key.strip() for role in roles for key in role.split(",")]
+
+
+def terms(page):
+    """Return (term, whether it is bold) for each reference to the glossary, in order."""
+    roles = re.findall(r"(\*\*)?\{term\}`([^`]+)`", text_of(page))
+    return [(re.sub(r".*<(.*)>$", r"\1", role.replace("\n", " ")).strip().lower(), bool(stars)) for stars, role in roles]
+
+
+def defined_terms(page):
+    """Return the terms that a page's glossary defines, in order."""
+    blocks = re.findall(r"^```\{glossary\}\n(.*?)^```", text_of(page), re.DOTALL | re.MULTILINE)
+    return [line.strip() for block in blocks for line in block.splitlines() if re.match(r"[^\s:]", line)]
+
+
+def glossary_faults(glossary, pages):
+    """Terms that are not defined, not used, not bold where they are used first, or out of the alphabet's order."""
+    names = defined_terms(glossary)
+    used = [use for page in pages for use in terms(page)]
+    first = dict(reversed(used))
+    found = [f"'{term}' is not in the glossary" for term in first if term not in map(str.lower, names)]
+    found += [f"no page uses the term '{name}'" for name in names if name.lower() not in first]
+    found += [f"'{term}' is not bold at its first use" for term, bold in first.items() if not bold]
+    if names != sorted(names, key=str.lower):
+        found.append("the glossary is not in alphabetical order")
+    return found
+
+
+def citation_faults(keys, pages):
+    """Citations of nothing, and entries of the bibliography that nobody cites."""
+    used = {key for page in pages for key in cited(page)}
+    found = [f"{key} is cited, but references.bib does not have it" for key in sorted(used - set(keys))]
+    return found + [f"{key} is in references.bib, but no page cites it" for key in sorted(set(keys) - used)]
+
+
+# --- what a chapter has, and other pages need not ------------------------------------------------------------------------
+
+
+def incomplete_frame(page):
+    """A chapter opens with what it is for, and closes with summary, symbols and what is next."""
+    opening = text_of(page).split("\n## ")[0]
+    wanted = ["{admonition} In this chapter", "You will be able to", "**Time:**", "**Builds on:**"]
+    found = [f"the opening lacks '{part}'" for part in wanted if part not in opening]
+    closing = [title for level, title in headings(page) if level == 2][-3:]
+    if closing != CLOSING:
+        found.append(f"the last three sections are {closing}, not {CLOSING}")
+    return found
+
+
+def exercise_faults(page):
+    """At least three exercises, each with a label and a solution of its own."""
+    text = text_of(page)
+    posed = re.findall(r"\{exercise(?:-start)?\}[^\n]*\n(?::(?!label)[^\n]*\n)*(?::label: (\S+))?", text)
+    solved = re.findall(r"\{solution-start\} (\S+)", text)
+    found = [] if len(posed) >= 3 else [f"{len(posed)} exercises, fewer than 3"]
+    found += ["an exercise has no label"] * posed.count("")
+    found += [f"the label {label} is used twice" for label in set(posed) - {""} if posed.count(label) > 1]
+    found += [f"the exercise {label} has no solution" for label in posed if label and label not in solved]
+    found += [f"the solution {label} has no exercise" for label in solved if label not in posed]
+    return found + ["a solution does not end"] * (len(solved) != text.count("{solution-end}"))
+
+
+def question_faults(page):
+    """At least two self-check questions, each with at least two answers and feedback for every answer."""
+    questions = re.findall(r"^\*\*[^\n]+\*\*\n+((?:```\{dropdown\}.*?^```\s*)+)", text_of(page), re.DOTALL | re.MULTILINE)
+    found = [] if len(questions) >= 2 else [f"{len(questions)} self-check questions, fewer than 2"]
+    for turn, answers in enumerate(questions, start=1):
+        each = re.findall(r"```\{dropdown\}([^\n]*)\n(.*?)^```", answers, re.DOTALL | re.MULTILINE)
+        if len(each) < 2:
+            found.append(f"question {turn} has only one answer")
+        found += [f"question {turn}: no feedback for '{answer.strip()}'" for answer, feedback in each if len(prose(feedback).split()) < 3]
+    return found
+
+
+OF_A_PAGE = [
+    not_run_in_order,
+    unclean_outputs,
+    figures_without_alt_text,
+    unbacked_numbers,
+    headings_out_of_order,
+    wrong_language,
+    long_cells,
+    code_without_prose,
+]
+OF_A_CHAPTER = [incomplete_frame, exercise_faults, question_faults]

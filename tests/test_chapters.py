@@ -1,0 +1,231 @@
+"""Every page keeps the chapter standard; and every check of the standard finds the fault that it is for."""
+
+import copy
+import re
+
+import pytest
+import standard
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from pybtex.database import parse_file
+from sphinx_external_toc.parsing import parse_toc_yaml
+
+import chapters
+
+PAGES = chapters.pages()
+PARTS = [tree for tree in parse_toc_yaml(chapters.BOOK / "_toc.yml").root.subtrees if (tree.caption or "").startswith("Part ")]
+CHAPTERS = [chapters.BOOK / f"{item}.ipynb" for tree in PARTS for item in tree.items]
+GLOSSARY = chapters.BOOK / "chapters" / "glossary.md"
+
+
+def of_each(paths, checks):
+    """Return one test case for each page and check."""
+    return [pytest.param(path, check, id=f"{path.stem}-{check.__name__}") for path in paths for check in checks]
+
+
+def none(faults):
+    assert not faults, "\n".join(faults)
+
+
+@pytest.mark.parametrize(("path", "check"), of_each(PAGES, standard.OF_A_PAGE) + of_each(CHAPTERS, standard.OF_A_CHAPTER))
+def test_page(path, check):
+    none(check(standard.load(path)))
+
+
+@pytest.mark.parametrize("path", chapters.notebooks(), ids=lambda path: path.stem)
+def test_stored_outputs_are_current(path):
+    none(chapters.faults(path))
+
+
+def test_every_file_of_chapters_is_a_page():
+    files = {path for path in (chapters.BOOK / "chapters").iterdir() if not path.name.startswith((".", "__"))}
+    assert files == set(PAGES)
+
+
+def test_there_are_chapters_to_check():
+    assert len(CHAPTERS) >= 3
+
+
+def test_citations_resolve_and_the_bibliography_is_used():
+    keys = list(parse_file(chapters.BOOK / "references.bib").entries)
+    none(standard.citation_faults(keys, [standard.load(path) for path in PAGES]))
+
+
+def test_terms_resolve_and_the_glossary_is_used():
+    pages = [standard.load(path) for path in PAGES if path != GLOSSARY]
+    none(standard.glossary_faults(standard.load(GLOSSARY), pages))
+
+
+# --- each check, on a page that is right and on pages that are not -----------------------------------------------------
+
+OPENING = """# A title
+
+```{admonition} In this chapter
+:class: note
+You will be able to
+
+- read.
+
+**Time:** a minute.
+
+**Builds on:** nothing.
+```
+"""
+EXERCISE = "```{exercise}\n:label: slug-%d\nDo it.\n```"
+SOLUTION = "```{solution-start} slug-%d\n:class: dropdown\n```"
+QUESTION = "**Is it so?**\n\n```{dropdown} Yes\nYes, it is so.\n```\n\n```{dropdown} No\nLook again at it.\n```"
+CLOSING = ["## Summary\n\nIt was so.", "## Symbols\n\n| $x$ | `x` |\n|---|---|", "## Where to go next\n\nOn."]
+
+
+def code(source, *, count, text=None, alt=None, name="stdout", **data):
+    """Return a code cell as it is stored after a run."""
+    outputs = [new_output("stream", name=name, text=text)] if text else []
+    outputs += [new_output("display_data", data={kind.replace("_", "/"): value for kind, value in data.items()})] if data else []
+    return new_code_cell(source, execution_count=count, outputs=outputs, metadata={"mystnb": {"image": {"alt": alt}}} if alt else {})
+
+
+def sound_page():
+    """Return a chapter, small and right in every way that is checked."""
+    cells = [
+        new_markdown_cell(OPENING),
+        new_markdown_cell("## A section\n\nIt says **{term}`word`** and {cite:p}`someone`, and shows an image ![of something](a.png)."),
+        code("print(0.4567)", count=1, text="0.4567\n"),
+        new_markdown_cell("It is 0.457, which is 45.67 %, as 1.25 was given.", metadata={"given": ["1.25"]}),
+        code("draw()", count=2, alt="A curve that rises from left to right, from 0 at the left edge to 1 at the right edge.", image_png="aGk="),
+        *(new_markdown_cell(cell % number) for number in (1, 2, 3) for cell in (EXERCISE, SOLUTION, "```{solution-end}\n```%.0d")),
+        new_markdown_cell("## Check yourself\n\n" + QUESTION),
+        new_markdown_cell(QUESTION),
+        *map(new_markdown_cell, CLOSING),
+    ]
+    return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3"}})
+
+
+def prose(text, given=()):
+    return lambda page: page.cells.insert(4, new_markdown_cell(text, metadata={"given": list(given)}))
+
+
+def output(*arguments, **options):
+    return lambda page: page.cells.insert(3, code("1", *arguments, count=1, **options))
+
+
+def replace(old, new):
+    def edit(page):
+        assert any(old in cell.source for cell in page.cells)
+        for cell in page.cells:
+            cell.source = cell.source.replace(old, new)
+
+    return edit
+
+
+def set_in(number, **values):
+    return lambda page: page.cells[number - 1].update(values)
+
+
+def drop(number):
+    return lambda page: page.cells.pop(number - 1)
+
+
+BROKEN = [
+    (standard.not_run_in_order, set_in(5, execution_count=None), "cell 5: run as number None, not 2"),
+    (standard.not_run_in_order, set_in(3, execution_count=7), "cell 3: run as number 7, not 1"),
+    (standard.unclean_outputs, set_in(3, outputs=[new_output("error", ename="ValueError", evalue="", traceback=[])]), "cell 3: raised ValueError"),
+    (standard.unclean_outputs, output(text="mind", name="stderr"), "cell 4: shows a warning"),
+    (standard.unclean_outputs, output(text="a.py:1: UserWarning: mind"), "cell 4: shows a warning"),
+    (standard.unclean_outputs, output(text_plain="<matplotlib.Thing>"), "cell 4: shows the repr <matplotlib.Thing>"),
+    (standard.unclean_outputs, output(text_plain="[<matplotlib.Thing>]"), "cell 4: shows the repr"),
+    (standard.unclean_outputs, output(image_jpeg="aGk="), "cell 4: has a figure of type image/jpeg"),
+    (standard.figures_without_alt_text, set_in(5, metadata={}), "cell 5: its figure needs alt text"),
+    (standard.figures_without_alt_text, output(image_png="aGk=", alt="A curve."), "cell 4: .* and has 8"),
+    (standard.figures_without_alt_text, prose("![](b.png)"), "cell 5: the image b.png has no alt text"),
+    (standard.figures_without_alt_text, prose("```{figure} b.png\nA caption.\n```"), "cell 5: the image b.png has no alt text"),
+    (standard.unbacked_numbers, prose("It is 0.456."), "cell 5: no output prints 0.456"),
+    (standard.unbacked_numbers, prose("It is 0.45670."), None),
+    (standard.unbacked_numbers, prose("It is 0.45671."), "no output prints 0.45671"),
+    (standard.unbacked_numbers, prose("It is −0.457."), "no output prints −0.457"),
+    (standard.unbacked_numbers, prose("It is 45.6 %."), "no output prints 45.6"),
+    (standard.unbacked_numbers, prose(r"It is $45.7\,\%$."), None),
+    (standard.unbacked_numbers, prose("It is 45.7."), "no output prints 45.7"),
+    (standard.unbacked_numbers, prose("In $x = 9.9$ and **7.7**."), "no output prints 7.7"),
+    (standard.unbacked_numbers, prose("In (1,9.9)."), "no output prints 9.9"),
+    (standard.unbacked_numbers, prose("```{dropdown} It is 9.9\nNo.\n```"), "no output prints 9.9"),
+    (standard.unbacked_numbers, prose("```{note}\n`x`\n```\n9.9 is `x`"), "no output prints 9.9"),
+    (standard.unbacked_numbers, prose("Version 3.1.2."), "no output prints 3.1.2"),
+    (standard.unbacked_numbers, prose("It is 9.9.", given=["9.9"]), None),
+    (standard.unbacked_numbers, prose("It is 9.95.", given=["9.9"]), "cell 5: 9.9 is given, but the text does not say it"),
+    (standard.unbacked_numbers, prose("`9.9` https://a.b/9.9 [x](y9.9) {ref}`9.9`\n```python\n9.9\n```\n```{note}\n:width: 9.9\n```"), None),
+    (standard.unbacked_numbers, output(text="-1,234.5 2.5e-05 7."), None),
+    (standard.unbacked_numbers, replace("It is 0.457", r"It is $2.5 \times 10^{-5}$"), r"no output prints 2\.5"),
+    (standard.headings_out_of_order, replace("# A title", "## A title"), "does not begin with its title"),
+    (standard.headings_out_of_order, prose("# Another"), "'Another' is a second title"),
+    (standard.headings_out_of_order, prose("#### Deep"), "'Deep' skips a level"),
+    (standard.wrong_language, lambda page: page.metadata.pop("language_info"), "language_info.name is not python"),
+    (standard.wrong_language, lambda page: page.metadata.pop("kernelspec"), "kernelspec.name is not python3"),
+    (standard.long_cells, set_in(3, source="x\n" * 26), "cell 3: 26 lines of code"),
+    (standard.long_cells, set_in(5, source="x\n" * 12), "the median cell has 6.5 lines"),
+    (standard.code_without_prose, drop(4), "cell 4: no prose before"),
+    (standard.incomplete_frame, replace("**Time:**", "Time:"), r"the opening lacks '\*\*Time:\*\*'"),
+    (standard.incomplete_frame, replace("{admonition} In this chapter", "{admonition} Hello"), "the opening lacks"),
+    (standard.incomplete_frame, replace("## Symbols", "## Signs"), "the last three sections are"),
+    (standard.incomplete_frame, lambda page: page.cells.append(new_markdown_cell("## More")), "the last three sections are"),
+    (standard.exercise_faults, drop(12), "2 exercises, fewer than 3"),
+    (standard.exercise_faults, replace(SOLUTION % 2, ""), "the exercise slug-2 has no solution"),
+    (standard.exercise_faults, replace(":label: slug-2\n", ""), "an exercise has no label"),
+    (standard.exercise_faults, replace(":label: slug-2\n", ":label: slug-1\n"), "the label slug-1 is used twice"),
+    (standard.exercise_faults, drop(14), "a solution does not end"),
+    (standard.question_faults, drop(15), "1 self-check questions, fewer than 2"),
+    (standard.question_faults, replace("```{dropdown} No\nLook again at it.\n```", ""), "question 1 has only one answer"),
+    (standard.question_faults, replace("Look again at it.", ""), "question 1: no feedback for 'No'"),
+]
+
+
+@pytest.mark.parametrize(("check", "edit", "message"), BROKEN)
+def test_check_finds(check, edit, message):
+    page = sound_page()
+    edit(page)
+    found = check(page)
+    assert re.search(message, "\n".join(found)) if message else not found, found
+
+
+@pytest.mark.parametrize("check", standard.OF_A_PAGE + standard.OF_A_CHAPTER, ids=lambda check: check.__name__)
+def test_check_accepts_a_sound_page_and_is_seen_to_fail(check):
+    page = sound_page()
+    before = copy.deepcopy(page)
+    assert check(page) == []
+    assert page == before
+    assert any(check is tried and message for tried, _, message in BROKEN)
+
+
+def test_printed_numbers_are_read_as_printed():
+    page = sound_page()
+    page.cells += [code("1", count=3, text="-1,234.5 (0.1,0.25) 2.5e-05 7. 3.1.2 v1.5", text_plain="<Figure size 864x518.4>")]
+    assert sorted(map(str, standard.printed_numbers(page))) == ["-1234.5", "0.000025", "0.1", "0.25", "0.4567", "7"]
+    printed = standard.printed_numbers(page)
+    for text in ("−1,234.5", "1{,}234.5", r"2.5 \times 10^{-5}", "2.5e-5", "7.0", "0.3"):
+        assert standard.is_backed(standard.NUMBER.search(text), printed), text
+    for text in ("1,234.4", "−0.25", "0.10001", "0.2"):
+        assert standard.is_backed(standard.NUMBER.search(text), printed) == (text == "0.2"), text
+
+
+def test_glossary_faults():
+    glossary = new_notebook(cells=[new_markdown_cell("# Glossary\n\n```{glossary}\nother\n  Not used.\n\nWord\n  Used.\n\nanother\n  Used too.\n```")])
+    page = new_notebook(cells=[new_markdown_cell("{term}`Word`, **{term}`these <another>`**, **{term}`unheard of`**, **{term}`word`**")])
+    assert standard.glossary_faults(glossary, [page]) == [
+        "'unheard of' is not in the glossary",
+        "no page uses the term 'other'",
+        "'word' is not bold at its first use",
+        "the glossary is not in alphabetical order",
+    ]
+
+
+def test_citation_faults():
+    page = new_notebook(cells=[new_markdown_cell("{cite:p}`a, b` and {cite:t}`c`\n```python\n{cite}`d`\n```")])
+    assert standard.citation_faults(["a", "b", "e"], [page]) == [
+        "c is cited, but references.bib does not have it",
+        "e is in references.bib, but no page cites it",
+    ]
+
+
+def test_a_markdown_page_is_given_numbers_in_a_comment(tmp_path):
+    path = tmp_path / "page.md"
+    path.write_text("% given: 0.5, 1.5\n# A title\n\n0.5 and 1.5, and 2.5.\n", "utf-8")
+    assert standard.unbacked_numbers(standard.load(path)) == ["cell 1: no output prints 2.5, and it is not given"]
+    assert standard.headings_out_of_order(standard.load(path)) == []

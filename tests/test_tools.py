@@ -1,0 +1,257 @@
+"""The commands behind `make execute` and `make book`, on a book of two small pages: what they do, and how they fail."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+import chapters
+
+ROOT = chapters.BOOK
+METADATA = {"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+TEXT = "# Eins\n\nA citation {cite:p}`someone` and a link to {doc}`index`."
+TOC = "format: jb-book\nroot: chapters/index\nchapters:\n  - file: chapters/eins\n"
+BIBLIOGRAPHY = "@book{someone, author = {Someone, A.}, title = {A Book}, publisher = {P}, year = {2000}}\n"
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    """A book of two pages, executed, in a folder whose name has spaces and letters beyond ASCII."""
+    book = tmp_path / "Mein Buch, übersetzt"
+    for folder in ("tools", "helpers", "theme"):
+        shutil.copytree(ROOT / folder, book / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in ("_config.yml", "requirements.txt"):
+        shutil.copy(ROOT / file, book)
+    for folder in ("data", "chapters"):
+        (book / folder).mkdir()
+    (book / "data" / "table.csv").write_text("1\n")
+    (book / "_toc.yml").write_text(TOC)
+    (book / "references.bib").write_text(BIBLIOGRAPHY)
+    (book / "chapters" / "index.md").write_text("# The book\n\n{doc}`eins`\n\n```{bibliography}\n```\n")
+    monkeypatch.setattr(chapters, "BOOK", book)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    write(book, "print(1 + 1)", "load_table = open('../data/table.csv').read\nprint(load_table())")
+    return book
+
+
+def chapter(book):
+    return book / "chapters" / "eins.ipynb"
+
+
+def write(book, *sources, text=TEXT):
+    """Write the chapter as if it had just been executed: the outputs are made up, the rest is not."""
+    cells = [new_code_cell(source, execution_count=count) for count, source in enumerate(sources, start=1)]
+    save(book, new_notebook(cells=[new_markdown_cell(text), *cells], metadata=METADATA))
+
+
+def save(book, notebook, *, current=True):
+    if current:
+        notebook.metadata["executed_with"] = chapters.fingerprint(notebook)
+    nbformat.write(notebook, chapter(book))
+
+
+def start(book, tool, *arguments, **options):
+    command = [sys.executable, book / "tools" / tool, *arguments]
+    return subprocess.Popen(command, cwd=book, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", errors="replace", **options)
+
+
+def run(book, tool, *arguments):
+    """Run a tool; return its exit status, and what it printed."""
+    process = start(book, tool, *arguments, env={**os.environ, "PYTHONIOENCODING": "utf-8"})
+    printed, errors = process.communicate()
+    return process.returncode, printed + errors
+
+
+def append(path, text):
+    path.write_text(path.read_text("utf-8") + text, "utf-8")
+
+
+def edit_code(book):
+    notebook = chapters.read(chapter(book))
+    notebook.cells[1].source += "  # an edit"
+    save(book, notebook, current=False)
+
+
+def edit_prose(book):
+    notebook = chapters.read(chapter(book))
+    notebook.cells[0].source += " More."
+    notebook.cells[1].metadata["tags"] = ["hide-input"]
+    save(book, notebook, current=False)
+
+
+def forget_a_run(book):
+    notebook = chapters.read(chapter(book))
+    notebook.cells[2].execution_count = None
+    save(book, notebook, current=False)
+
+
+STALE = {
+    "code": edit_code,
+    "helper": lambda book: append(book / "helpers" / "images.py", "\n# An edit.\n"),
+    "new helper": lambda book: (book / "helpers" / "new.py").write_text(""),
+    "style": lambda book: append(book / "helpers" / "book.mplstyle", "\nlines.linewidth: 3\n"),
+    "data": lambda book: append(book / "data" / "table.csv", "2\n"),
+    "pins": lambda book: append(book / "requirements.txt", "\nnew==1.0\n"),
+    "a cell never run": forget_a_run,
+}
+
+
+@pytest.mark.parametrize("edit", STALE.values(), ids=STALE)
+def test_an_edit_makes_a_chapter_stale(book, edit):
+    assert not chapters.is_stale(chapters.read(chapter(book)))
+    assert not chapters.faults(chapter(book))
+    edit(book)
+    assert chapters.is_stale(chapters.read(chapter(book)))
+    assert all(fault.startswith("chapters/eins.ipynb") for fault in chapters.faults(chapter(book)))
+    assert chapters.faults(chapter(book))
+
+
+def test_prose_and_metadata_and_unread_data_do_not(book):
+    edit_prose(book)
+    append(book / "references.bib", "\n")
+    assert not chapters.is_stale(chapters.read(chapter(book)))
+    write(book, "print(1 + 1)")
+    append(book / "data" / "table.csv", "3\n")
+    assert not chapters.is_stale(chapters.read(chapter(book)))
+
+
+def test_execute_stores_outputs_once_and_then_executes_nothing(book):
+    edit_code(book)
+    status, printed = run(book, "execute.py")
+    assert status == 0, printed
+    notebook = chapters.read(chapter(book))
+    assert [cell.outputs[0].text for cell in notebook.cells[1:]] == ["2\n", "1\n\n"]
+    assert not chapters.faults(chapter(book))
+    assert not any("execution" in cell.metadata for cell in notebook.cells)  # no timestamps, so a second run stores the same
+
+    before = chapter(book).stat().st_mtime_ns
+    status, printed = run(book, "execute.py")
+    assert (status, chapter(book).stat().st_mtime_ns) == (0, before)
+    assert printed == "Nothing to execute: the outputs of every chapter are current.\n"
+
+    stored = chapter(book).read_bytes()
+    status, printed = run(book, "execute.py", chapter(book))  # named, so executed though it is current
+    assert status == 0, printed
+    assert chapter(book).stat().st_mtime_ns > before
+    assert chapter(book).read_bytes() == stored
+
+
+def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):
+    write(book, "1", "def f():\n    return 1 / 0\n\nf()")
+    before = chapter(book).read_bytes()
+    status, printed = run(book, "execute.py", chapter(book))
+    assert status == 1
+    assert "chapters/eins.ipynb, cell 3: raised ZeroDivisionError: division by zero" in printed
+    assert chapter(book).read_bytes() == before
+    assert [path.name for path in (book / "chapters").iterdir() if path.suffix not in (".ipynb", ".md")] == []
+
+
+def test_execute_says_which_cell_warns_and_when_the_kernel_dies(book):
+    write(book, "1", "import warnings\nwarnings.warn('Mind the gap')")
+    status, printed = run(book, "execute.py", chapter(book))
+    assert status == 1
+    assert "chapters/eins.ipynb, cell 3: printed a warning: " in printed and "Mind the gap" in printed
+
+    write(book, "1", "import os\nos._exit(3)")
+    before = chapter(book).read_bytes()
+    status, printed = run(book, "execute.py", chapter(book))
+    assert status == 1
+    assert "chapters/eins.ipynb, cell 3: " in printed and "Traceback" not in printed
+    assert chapter(book).read_bytes() == before
+
+
+def first_output(book, output):
+    notebook = chapters.read(chapter(book))
+    notebook.cells[1].outputs = [output]
+    save(book, notebook)
+
+
+BAD = {
+    "a chapter that raised": (
+        lambda book: first_output(book, new_output("error", ename="ValueError", evalue="no such thing", traceback=[])),
+        "chapters/eins.ipynb, cell 2: raised ValueError: no such thing",
+    ),
+    "a chapter that warned": (
+        lambda book: first_output(book, new_output("stream", name="stderr", text="UserWarning: mind\n")),
+        "chapters/eins.ipynb, cell 2: printed a warning: UserWarning: mind",
+    ),
+    "a chapter not run": (forget_a_run, "chapters/eins.ipynb, cell 3: saved without having been run"),
+    "a stale chapter": (edit_code, "chapters/eins.ipynb: its code, helpers, data or pins have changed since it was run"),
+    "no JSON": (lambda book: chapter(book).write_text('{"cells": ['), "chapters/eins.ipynb: not a readable notebook ("),
+    "an empty file": (lambda book: chapter(book).write_text(""), "chapters/eins.ipynb: not a readable notebook ("),
+    "no text at all": (lambda book: chapter(book).write_bytes(b"\xff\xfe\x00"), "chapters/eins.ipynb: not a readable notebook ("),
+    "no notebook": (lambda book: chapter(book).write_text('{"a": 1}'), "chapters/eins.ipynb: not a readable notebook ("),
+    "a missing page": (lambda book: chapter(book).unlink(), "_toc.yml names chapters/eins, but there is no chapters/eins.ipynb or"),
+    "a broken _toc.yml": (lambda book: (book / "_toc.yml").write_text("format: jb-book\nroot: [\n"), "_toc.yml: not a readable"),
+    "a malformed _toc.yml": (lambda book: (book / "_toc.yml").write_text("format: jb-book\nroot: [1]\n"), "_toc.yml: not a readable"),
+    "no _toc.yml": (lambda book: (book / "_toc.yml").unlink(), "_toc.yml"),
+}
+
+
+def test_build_names_each_fault_and_leaves_the_site(book):
+    site = book / "_build" / "html"
+    site.mkdir(parents=True)
+    (site / "index.html").write_text("the last good site")
+    sound = {path: path.read_bytes() for path in (chapter(book), book / "_toc.yml")}
+    for name, (spoil, message) in BAD.items():
+        spoil(book)
+        status, printed = run(book, "build.py")
+        assert status == 1 and message in printed and "Traceback" not in printed, f"{name}: {printed}"
+        assert [path.read_text() for path in site.iterdir()] == ["the last good site"], name
+        for path, content in sound.items():
+            path.write_bytes(content)
+
+
+def stop(process):
+    """Kill a process and those it started."""
+    if os.name == "posix":
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(process.pid)], capture_output=True)
+    process.communicate()
+
+
+def contents(site):
+    return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
+
+
+def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
+    site, halfway = book / "_build" / "html", book / "_build" / "unfinished" / "_build" / "html"
+    process = start(book, "build.py", start_new_session=True)
+    deadline = time.monotonic() + 100
+    while process.poll() is None and not list(halfway.rglob("*.html")) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert process.poll() is None, "the build ended before it could be killed"
+    stop(process)
+    assert list(halfway.rglob("*.html")) and not site.exists()
+
+    # Started again, it works.
+    status, printed = run(book, "build.py")
+    assert status == 0, printed
+    assert "The book is built: open _build/html/index.html" in printed
+    good = contents(site)
+    assert {"index.html", "chapters/index.html", "chapters/eins.html", "searchindex.js"} <= set(good)
+    assert b"A Book" in good["chapters/index.html"]
+    assert [path.name for path in site.parent.iterdir()] == ["html"]
+
+    # Killed between its last two steps, it left the last good site under another name; even a build that fails brings it back.
+    site.rename(site.with_name("previous"))
+    write(book, text="# Eins\n\n[a](nowhere.md) {doc}`absent` {ref}`missing` {cite:p}`nobody` {cite:p}`someone` {term}`unheard`\n\n{doc}`index`")
+    status, printed = run(book, "build.py")
+    assert status == 1
+    warnings = [line for line in printed.splitlines() if "eins.ipynb" in line]
+    for name in ("nowhere.md", "absent", "missing", "nobody", "unheard"):
+        assert any(name in line for line in warnings), f"{name}: {printed}"
+    assert contents(site) == good
+
+    site.rename(site.with_name("previous"))
+    write(book, "1")
+    first_output(book, new_output("stream", name="stderr", text="mind"))
+    assert run(book, "build.py")[0] == 1
+    assert contents(site) == good
