@@ -149,7 +149,7 @@ def test_nbval_turns_red_for_each_change_and_for_nothing_else(tmp_path):
     assert "0 figure(s), but 1 are stored" in run.stdout or "Missing output fields" in run.stdout
     for picture in re.findall(r"Look at (.*)-\{(.*)\}\.png", run.stdout):  # ours, so they are not left lying about
         for kind in picture[1].split(","):
-            Path(f"{picture[0]}-{kind}.png").unlink()
+            Path(f"{picture[0]}-{kind}.png").unlink(missing_ok=True)
 
 
 def test_no_cell_is_excused(tmp_path):

@@ -28,7 +28,8 @@ def build(site=SITE):
 
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
-    if subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK]).returncode != 0:
+    # Warnings and errors come on stderr; stdout only names the unfinished folder.
+    if subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK], stdout=subprocess.DEVNULL).returncode != 0:
         return ["The build stopped at the warnings above."]
     built = work / "_build" / "html"
     missing = [chapters.name(path) for path in pages if not (built / path.relative_to(chapters.BOOK)).with_suffix(".html").exists()]
