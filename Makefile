@@ -30,6 +30,7 @@ clean:                    ## Remove what was built and the environment
 # The last step writes the marker, so a set-up that was interrupted is taken up again.
 $(READY): requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.version_info >= (3, 11) or sys.exit('This book needs Python 3.11 or newer, but $(PYTHON) is ' + sys.version.split()[0] + '. Name another one: make book PYTHON=python3.12')"
+	@echo "Setting up .venv, once: about 0.9 GB, a minute or two."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --requirement requirements.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation --editable .

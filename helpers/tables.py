@@ -52,8 +52,9 @@ def load_table(source=None):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read (damaged, cut short, another format), no row has a readable date, no column has a
-        number, or a date comes twice. The message names the file, what came and what to do.
+        If the file cannot be read (damaged, cut short, another format), its first line does not name the columns, no
+        row has a readable date, no column has a number, or a date comes twice. The message names the file, what came
+        and what to do.
 
     Warns
     -----
@@ -159,6 +160,12 @@ def _read_cells(path, doubts):
             doubts.append("the last line has no end: if the file was cut short, its last number is wrong")
     cells.columns = cells.columns.astype(str)
     cells = cells.apply(lambda column: column.str.strip())
+    unnamed = [name for name in cells.columns[1:] if name.startswith("Unnamed: ") and (cells[name] != "").any()]
+    if unnamed:  # pandas calls them so
+        raise ValueError(
+            f"{path.name}: the first line has no name for {len(unnamed)} of {cells.shape[1]} columns that are in use. "
+            "Delete what stands above the line with the names, or name each column in it."
+        )
     if separator == ";":
         numbers = cells.iloc[:, 1:]
         if numbers.apply(lambda column: column.str.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?")).any(axis=None):
@@ -184,8 +191,9 @@ def _read_dates(texts, doubts):
         return time
     # Of two that read as many dates, max keeps the first: the day comes first.
     best = max(readings, key=lambda reading: reading.notna().sum())
-    if len(readings) == 2 and not readings[0].equals(readings[1]) and readings[0].count() == readings[1].count():
-        first = best.first_valid_index()
+    either = len(readings) == 2 and not readings[0].equals(readings[1]) and readings[0].count() == readings[1].count()
+    first = best.first_valid_index()
+    if either and "." not in texts[first]:  # between points the day comes first: nobody writes the month there
         doubts.append(f"day or month first? Nothing here tells; {texts[first]!r} was read as {best[first]:%d %B %Y}")
     return best
 

@@ -245,6 +245,7 @@ def test_columns_without_a_number_are_left_out_named_and_warned_about(save):
         (["01/03/2020", "13/03/2020"], "2020-03-13"),
         (["01/03/2020", "01/13/2020"], "2020-01-13"),
         (["x", "03-Feb-2020", "04-Feb-2020"], "2020-02-04"),
+        (["01.03.2020", "02.03.2020"], "2020-03-02"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:.*left out 1 of 3 rows")
@@ -268,6 +269,13 @@ def test_a_last_line_without_an_end_is_warned_about(save):
 
 
 # Errors
+
+
+def test_names_that_are_not_in_the_first_line(tmp_path):
+    cells = pd.DataFrame([["Plant 7", None], [None, None], ["Date", "flow"], ["2020-01-01", 1]])
+    cells.to_excel(tmp_path / "titled.xlsx", header=False, index=False)
+    with pytest.raises(ValueError, match=r"titled\.xlsx: the first line has no name for 1 of 2 columns"):
+        load_table(tmp_path / "titled.xlsx")
 
 
 def test_a_missing_file(tmp_path, monkeypatch):

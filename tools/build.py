@@ -1,5 +1,6 @@
 """Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,11 @@ import sys
 import chapters
 
 SITE = chapters.BOOK / "_build" / "html"
+
+
+def in_cell(place):
+    """Turn myst-nb's line number of a notebook, the cell's number times 10,000 plus its line, into words."""
+    return f".ipynb, cell {int(place[1])}, line {int(place[2])}:"
 
 
 def build(site=SITE):
@@ -29,7 +35,10 @@ def build(site=SITE):
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
     # Warnings and errors come on stderr; stdout only names the unfinished folder.
-    if subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK], stdout=subprocess.DEVNULL).returncode != 0:
+    run = subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    told = run.stderr.decode("utf-8", "replace")
+    print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
+    if run.returncode != 0:
         return ["The build stopped at the warnings above."]
     built = work / "_build" / "html"
     missing = [chapters.name(path) for path in pages if not (built / path.relative_to(chapters.BOOK)).with_suffix(".html").exists()]

@@ -1,6 +1,7 @@
 """What the book's pages are, what their notebooks were executed with, and what is wrong with them."""
 
 import hashlib
+import json
 from pathlib import Path
 
 import nbformat
@@ -61,28 +62,23 @@ def code_cells(notebook):
 
 
 def fingerprint(notebook):
-    """Return a digest of all that a notebook's outputs depend on.
+    """Return a digest of a notebook's code and outputs, and of all else that the outputs depend on.
 
-    That is its own code, the code and style in `helpers`, the pinned versions and, if it calls one of the
-    `load_…` functions, the files of `data`.
+    That is the code and style in `helpers`, the pinned versions and, if the notebook calls one of the `load_…`
+    functions, the files of `data`. The outputs are part of it because a notebook can also be run and saved
+    elsewhere, on a reader's own table for example.
     """
-    code = "\n".join(cell.source for _, cell in code_cells(notebook))
-    folders = ["helpers", "data"] if "load_" in code else ["helpers"]
+    cells = [[cell.source, cell.outputs] for _, cell in code_cells(notebook)]
+    folders = ["helpers", "data"] if any("load_" in source for source, _ in cells) else ["helpers"]
     files = [path for folder in folders for path in sorted((BOOK / folder).iterdir()) if path.is_file()]
-    digest = hashlib.sha256(code.encode())
+    digest = hashlib.sha256(json.dumps(cells, sort_keys=True).encode())
     for path in [BOOK / "requirements.txt", *files]:
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def is_stale(notebook):
-    """Tell whether a notebook must be executed: never was, or what it depends on has changed since."""
-    ran = all(cell.execution_count for _, cell in code_cells(notebook))
-    return not ran or notebook.metadata.get("executed_with") != fingerprint(notebook)
-
-
 def faults(path):
-    """Return what keeps a stored notebook from being published, one sentence a fault, with file and cell."""
+    """Return why a stored notebook must be executed before it is published, one sentence a fault, with file and cell."""
     notebook = read(path)
     found = []
     for position, (number, cell) in enumerate(code_cells(notebook), start=1):
@@ -96,6 +92,6 @@ def faults(path):
                 found.append(f"{place}: raised {output.ename}: {output.evalue}")
             elif output.get("name") == "stderr":
                 found.append(f"{place}: printed a warning: {output.text.strip().splitlines()[0]}")
-    if not found and is_stale(notebook):
-        found.append(f"{name(path)}: its code, helpers, data or pins have changed since it was run")
+    if not found and notebook.metadata.get("executed_with") != fingerprint(notebook):
+        found.append(f"{name(path)}: code, outputs, helpers, data or pins are not those of its last `make execute`")
     return found

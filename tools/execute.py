@@ -18,7 +18,7 @@ import chapters
 
 
 async def execute(path, gate, bar):
-    """Execute one notebook and store it, or leave its file untouched and return what went wrong."""
+    """Execute one notebook and store it, or leave its file untouched; return its faults."""
     notebook = chapters.read(path)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)  # timestamps, which would differ in every run
@@ -41,32 +41,40 @@ async def execute(path, gate, bar):
         try:
             await client.async_execute()
         except CellExecutionError as error:
-            return f"{chapters.name(path)}, cell {place['cell']}: raised {error.ename}: {error.evalue}\n\n{error.traceback}"
+            bar.write(error.traceback, file=sys.stderr)
+            return [f"{chapters.name(path)}, cell {place['cell']}: raised {error.ename}: {error.evalue}"]
         except (CellTimeoutError, DeadKernelError) as error:
-            return f"{chapters.name(path)}, cell {place.get('cell')}: {error}"
-    notebook.metadata["executed_with"] = chapters.fingerprint(notebook)
+            return [f"{chapters.name(path)}, cell {place.get('cell')}: {error}"]
+    # Neither the kernel's name nor the Python that happened to run it belongs to the chapter.
+    notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata["language_info"] = {"name": "python"}
+    notebook.metadata["executed_with"] = chapters.fingerprint(nbformat.reads(nbformat.writes(notebook), as_version=4))
     whole = path.with_suffix(".unfinished")
     nbformat.write(notebook, whole)
     os.replace(whole, path)
-    found = chapters.faults(path)
-    return "\n".join(found) or None
+    return chapters.faults(path)
 
 
 async def main(paths):
+    """Execute notebooks side by side, one a core; return the faults of all of them."""
     gate = asyncio.Semaphore(os.cpu_count() or 1)
     cells = sum(len(list(chapters.code_cells(chapters.read(path)))) for path in paths)
     with tqdm(total=cells, unit="cell", desc=f"{len(paths)} chapter(s)", disable=None) as bar:
-        return [fault for fault in await asyncio.gather(*(execute(path, gate, bar) for path in paths)) if fault]
+        faults = await asyncio.gather(*(execute(path, gate, bar) for path in paths))
+    print("Executed:", ", ".join(chapters.name(path) for path, found in zip(paths, faults) if not found) or "nothing to the end")
+    return sum(faults, [])
 
 
 if __name__ == "__main__":
     # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # The book shows its own table, whatever table the reader is working on.
+    os.environ.pop("BOOK_TABLE", None)
     try:
         if sys.argv[1:]:
             stale = [Path(argument).resolve() for argument in sys.argv[1:]]
         else:
-            stale = [path for path in chapters.notebooks() if chapters.is_stale(chapters.read(path))]
+            stale = [path for path in chapters.notebooks() if chapters.faults(path)]
         if not stale:
             print("Nothing to execute: the outputs of every chapter are current.")
             sys.exit()
