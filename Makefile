@@ -8,7 +8,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book test execute pins clean
+.PHONY: book test execute bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
@@ -18,6 +18,9 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py
+
+bench: $(READY)           ## Compare the speed of the sweeps with that of a plain loop
+	$(BIN)/python tools/bench.py
 
 pins: $(READY)            ## Refresh requirements.txt from pyproject.toml (needs a network)
 	$(BIN)/python -m pip install --quiet uv

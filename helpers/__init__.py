@@ -1,4 +1,4 @@
-"""What several chapters share: the book's style, its data and its pictures.
+"""What several chapters share: the book's style, its data, its fits and its pictures.
 
 ``import helpers`` also makes every figure look like the book's.
 """
@@ -10,9 +10,20 @@ import matplotlib.style
 
 from helpers.ellipses import plot_gaussian, plot_mixture
 from helpers.images import plot_gallery, plot_image
+from helpers.mixtures import collapsed_components, drop_point_masses, fit_all
 from helpers.tables import load_table
 
-__all__ = ["COLORS", "load_table", "plot_gallery", "plot_gaussian", "plot_image", "plot_mixture"]
+__all__ = [
+    "COLORS",
+    "collapsed_components",
+    "drop_point_masses",
+    "fit_all",
+    "load_table",
+    "plot_gallery",
+    "plot_gaussian",
+    "plot_image",
+    "plot_mixture",
+]
 
 matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
 

@@ -3,6 +3,8 @@
 The chapter on Gaussian mixtures explains them.
 """
 
+import warnings
+
 import matplotlib
 import numpy as np
 from matplotlib import patheffects
@@ -10,6 +12,7 @@ from matplotlib.colors import is_color_like, to_rgba
 from matplotlib.patches import Ellipse
 
 from helpers._checks import check_axes, check_numbers, describe
+from helpers.mixtures import attribute, collapsed_components, full_covariances
 
 
 def plot_gaussian(mean, covariance, *, ax, n_std=(1, 2, 3), color=None, alpha=0.2, label=None):
@@ -138,6 +141,11 @@ def plot_mixture(mixture, *, ax, n_std=(1, 2, 3), colors=None, alpha=0.3, number
         finite, an unknown covariance type, a covariance that is not symmetric
         and positive definite, or weights that are negative or do not sum to 1;
         if `n_std`, `colors` or `alpha` is bad as in `plot_gaussian`.
+
+    Warns
+    -----
+    UserWarning
+        If a component has collapsed (see `collapsed_components`), for its ellipse is too thin to be seen.
     """
     check_axes(ax)
     covariances = full_covariances(mixture)
@@ -155,6 +163,13 @@ def plot_mixture(mixture, *, ax, n_std=(1, 2, 3), colors=None, alpha=0.3, number
         colors = palette()
     colors = check_colors("colors", [colors] if is_color_like(colors) else colors)
 
+    if hasattr(mixture, "reg_covar") and (collapsed := collapsed_components(mixture)).size:
+        warnings.warn(
+            f"components {collapsed.tolist()} have collapsed: they sit on a point mass, on a line or on a few points, and "
+            "only reg_covar keeps their width above 0. Their ellipses are too thin to be seen, and the density there "
+            "is an artefact.",
+            stacklevel=2,
+        )
     for k, weight in enumerate(weights):
         color = colors[k % len(colors)]
         opacity = alpha * weight / weights.max()
@@ -171,63 +186,6 @@ def plot_mixture(mixture, *, ax, n_std=(1, 2, 3), colors=None, alpha=0.3, number
                 path_effects=[patheffects.withStroke(linewidth=3, foreground="white")],
             )
     return ax
-
-
-def full_covariances(mixture):
-    """Return the covariances of a mixture's components, one matrix each.
-
-    Parameters
-    ----------
-    mixture : object
-        Has ``means_`` of shape (K, D), ``covariances_`` and, unless that is
-        "full", ``covariance_type``, as `sklearn.mixture.GaussianMixture` has.
-
-    Returns
-    -------
-    numpy.ndarray, shape (K, D, D)
-        A new array. Of the types, "full" gives each component its own matrix,
-        "tied" (D, D) one matrix to all, "diag" (K, D) each its own variances
-        and "spherical" (K,) each a single variance.
-
-    Raises
-    ------
-    AttributeError
-        If `mixture` has no ``means_`` or no ``covariances_``.
-    ValueError
-        If the covariance type is unknown, or an attribute is not numeric, not
-        finite or has another shape.
-    """
-    n_components, n_dims = check_numbers("mixture.means_", attribute(mixture, "means_"), ("K", "D")).shape
-    shapes = {
-        "full": (n_components, n_dims, n_dims),
-        "tied": (n_dims, n_dims),
-        "diag": (n_components, n_dims),
-        "spherical": (n_components,),
-    }
-    kind = getattr(mixture, "covariance_type", "full")
-    if kind not in shapes:
-        raise ValueError(f"mixture.covariance_type must be one of {', '.join(shapes)}, but is {describe(kind)}.")
-    covariances = check_numbers(
-        f'mixture.covariances_ of type "{kind}"', attribute(mixture, "covariances_"), shapes[kind]
-    )
-    if kind == "full":
-        return covariances.copy()
-    if kind == "tied":
-        return np.tile(covariances, (n_components, 1, 1))
-    if kind == "diag":
-        return covariances[:, :, None] * np.eye(n_dims)
-    return covariances[:, None, None] * np.eye(n_dims)
-
-
-def attribute(mixture, name):
-    """Return an attribute of `mixture`, or say that it should have been fitted."""
-    try:
-        return getattr(mixture, name)
-    except AttributeError:
-        raise AttributeError(
-            f"mixture must be a fitted mixture with the attribute {name}, "
-            f"but this {type(mixture).__name__} has none: call its fit method first."
-        ) from None
 
 
 def palette():

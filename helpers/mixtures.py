@@ -1,0 +1,246 @@
+"""What the chapters on mixtures share: rows that can have a density, many fits at once, and a look for collapsed ones.
+
+The chapter on Gaussian mixtures explains point masses and collapsed components.
+"""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
+from tqdm import tqdm
+
+from helpers._checks import check_numbers, describe
+
+
+def drop_point_masses(table, *, share=0.01):
+    """Drop the rows in which a column holds a value that comes suspiciously often.
+
+    A sensor that measures a continuous quantity hardly ever shows the same number twice. A value that fills more than
+    a `share` of the rows is a point mass: a stopped instrument, a clipped range, a filled gap. No density exists
+    there, and a mixture would score without limit by putting a component of no width on it.
+
+    Parameters
+    ----------
+    table : DataFrame, shape (N, D)
+        Numeric columns without missing values.
+    share : float, default 0.01
+        The share of all rows, above 0 and below 1, that one value of a column may fill at most.
+
+    Returns
+    -------
+    DataFrame
+        The other rows, as a new table; ``attrs["point_masses"]`` says what was dropped, ``{column: {value: count}}``.
+
+    Raises
+    ------
+    TypeError
+        If `table` is no DataFrame.
+    ValueError
+        If `table` has fewer than two rows, a cell that is no finite number, a column that is constant or made of point
+        masses alone, or columns of which one follows from the others, such as a copy; if `share` is not between 0 and 1.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"table must be a pandas DataFrame, but is {describe(table)}.")
+    if not 0 < check_numbers("share", share, ()) < 1:
+        raise ValueError(f"share must be above 0 and below 1, but is {describe(share)}.")
+    if len(table) < 2:
+        raise ValueError(f"table must have at least two rows, but has {len(table)}: nothing can be learned from it.")
+    for name, column in table.items():
+        try:
+            check_numbers(f"column {name!r}", column, ("N",))
+        except ValueError as error:
+            raise ValueError(f"{error} Drop such rows first: table.dropna().") from None
+
+    found = {}
+    stuck = pd.Series(False, index=table.index)
+    for name, column in table.items():
+        counts = column.value_counts()
+        often = counts[counts > share * len(table)]
+        if often.sum() == len(table):
+            raise ValueError(
+                f"column {name!r} is constant or has so few values ({len(counts)}) that it is no continuous "
+                "quantity, and no density can be fitted to it: leave the column out."
+            )
+        if not often.empty:
+            found[name] = often.to_dict()
+            stuck |= column.isin(often.index)
+    rest = table[~stuck].copy()
+    scaled = (rest - rest.mean()) / rest.std(ddof=0).replace(0, np.nan)
+    if len(rest) < 2 or scaled.isna().any(axis=None):
+        raise ValueError(f"no column varies any more once the point masses {found} are dropped: leave their columns out.")
+    if np.linalg.eigvalsh(scaled.T.to_numpy() @ scaled.to_numpy() / len(rest))[0] < 1e-10:
+        raise ValueError(
+            f"of the columns {list(table.columns)} one follows from the others (a copy, a sum, the same in another "
+            "unit), so every covariance is singular: leave one of them out."
+        )
+    rest.attrs = {**table.attrs, "point_masses": found}
+    return rest
+
+
+def fit_all(estimators, X, *, n_jobs=-1):
+    """Fit many estimators to the same data, in parallel; the numbers are the same however many work at it.
+
+    The fits are spread by joblib: over the cores of this machine or, inside ``joblib.parallel_config(backend=…)``,
+    over whatever that backend offers, such as a cluster. Each fit has a single BLAS thread, because threads inside
+    small fits only wait for each other, and because the number of threads could change the last digits.
+    A progress bar shows while it runs and then disappears; the setting ``TQDM_DISABLE=1`` keeps it away.
+
+    Parameters
+    ----------
+    estimators : iterable of estimators
+        Unfitted, as of scikit-learn; they are cloned, never changed. Each one that draws random numbers needs a whole
+        number as its `random_state`.
+    X : array_like, shape (N, D)
+        The observations.
+    n_jobs : int, default -1
+        How many fits run at a time; -1 for as many as there are cores.
+
+    Returns
+    -------
+    list of estimators
+        The fitted clones, in the order of `estimators`.
+
+    Raises
+    ------
+    TypeError
+        If one of `estimators` has no `fit`.
+    ValueError
+        If `X` is not a table of finite numbers, if a `random_state` is no whole number, or what a fit itself raises,
+        such as for fewer rows than components.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If any of the fits warned, most often because it did not converge; one warning for all of them, in which the
+        first is quoted.
+    """
+    estimators = list(estimators)
+    X = check_numbers("X", X, ("N", "D"))
+    for estimator in estimators:
+        if not hasattr(estimator, "fit"):
+            raise TypeError(f"estimators must each have a fit method, but one is {describe(estimator)}.")
+        if not isinstance(getattr(estimator, "random_state", 0), Integral):
+            raise ValueError(
+                f"random_state must be a whole number in each of the estimators, so that a re-run gives the same fit, "
+                f"but is {describe(estimator.random_state)} in {estimator!r}."
+            )
+
+    if not estimators:
+        return []
+    # The longest first: a long fit that starts last would be waited for alone.
+    order = sorted(range(len(estimators)), key=lambda i: -_cost(estimators[i]))
+    tasks = (delayed(_fit)(clone(estimators[i]), X) for i in order)
+    running = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
+    done = list(tqdm(running, total=len(order), unit="fit", leave=False))
+    fits, told = zip(*(done[order.index(i)] for i in range(len(order))))
+    if any(told):
+        first = next(i for i, messages in enumerate(told) if messages)
+        warnings.warn(
+            f"{sum(map(bool, told))} of {len(fits)} fits warned. The first is {fits[first]!r}: {told[first][0]}",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return list(fits)
+
+
+def _cost(estimator):
+    """Return a rough measure of how long a fit takes, to order fits by."""
+    settings = estimator.get_params()
+    n_init = settings.get("n_init", 1)
+    return settings.get("n_components", settings.get("n_clusters", 1)) * (n_init if isinstance(n_init, Integral) else 1)
+
+
+def _fit(estimator, X):
+    """Fit with one thread; return the estimator and the texts of its warnings, which a worker would swallow."""
+    with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        estimator.fit(X)
+    return estimator, [str(warning.message) for warning in told]
+
+
+def collapsed_components(mixture):
+    """Find the components that have no width of their own.
+
+    A component that sits on a point mass, on a few points or on a line would shrink without end, and the likelihood
+    would grow without end. What stops it is `reg_covar`, which scikit-learn adds to every variance; the density there
+    says nothing but how small that number was chosen.
+
+    Parameters
+    ----------
+    mixture : sklearn.mixture.GaussianMixture
+        Fitted.
+
+    Returns
+    -------
+    numpy.ndarray of int
+        The numbers of the components whose variance, in their narrowest direction, is less than ten times `reg_covar`.
+
+    Raises
+    ------
+    AttributeError
+        If `mixture` is not fitted.
+    """
+    narrowest = np.linalg.eigvalsh(full_covariances(mixture))[:, 0]
+    return np.flatnonzero(narrowest < 10 * mixture.reg_covar)
+
+
+def full_covariances(mixture):
+    """Return the covariances of a mixture's components, one matrix each.
+
+    Parameters
+    ----------
+    mixture : object
+        Has ``means_`` of shape (K, D), ``covariances_`` and, unless that is
+        "full", ``covariance_type``, as `sklearn.mixture.GaussianMixture` has.
+
+    Returns
+    -------
+    numpy.ndarray, shape (K, D, D)
+        A new array. Of the types, "full" gives each component its own matrix,
+        "tied" (D, D) one matrix to all, "diag" (K, D) each its own variances
+        and "spherical" (K,) each a single variance.
+
+    Raises
+    ------
+    AttributeError
+        If `mixture` has no ``means_`` or no ``covariances_``.
+    ValueError
+        If the covariance type is unknown, or an attribute is not numeric, not
+        finite or has another shape.
+    """
+    n_components, n_dims = check_numbers("mixture.means_", attribute(mixture, "means_"), ("K", "D")).shape
+    shapes = {
+        "full": (n_components, n_dims, n_dims),
+        "tied": (n_dims, n_dims),
+        "diag": (n_components, n_dims),
+        "spherical": (n_components,),
+    }
+    kind = getattr(mixture, "covariance_type", "full")
+    if kind not in shapes:
+        raise ValueError(f"mixture.covariance_type must be one of {', '.join(shapes)}, but is {describe(kind)}.")
+    covariances = check_numbers(
+        f'mixture.covariances_ of type "{kind}"', attribute(mixture, "covariances_"), shapes[kind]
+    )
+    if kind == "full":
+        return covariances.copy()
+    if kind == "tied":
+        return np.tile(covariances, (n_components, 1, 1))
+    if kind == "diag":
+        return covariances[:, :, None] * np.eye(n_dims)
+    return covariances[:, None, None] * np.eye(n_dims)
+
+
+def attribute(mixture, name):
+    """Return an attribute of `mixture`, or say that it should have been fitted."""
+    try:
+        return getattr(mixture, name)
+    except AttributeError:
+        raise AttributeError(
+            f"mixture must be a fitted mixture with the attribute {name}, "
+            f"but this {type(mixture).__name__} has none: call its fit method first."
+        ) from None

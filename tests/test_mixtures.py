@@ -1,0 +1,218 @@
+"""Rows for a density, many fits at once, and collapsed components."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import parallel_config, register_parallel_backend
+from joblib.parallel import ThreadingBackend
+from matplotlib.figure import Figure
+from sklearn.base import clone
+from sklearn.cluster import KMeans
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_info, threadpool_limits
+
+import helpers
+import helpers.mixtures
+
+# --- rows that can have a density ----------------------------------------------------------------------------------------
+
+
+def sensors(n_rows=500, **more):
+    rng = np.random.default_rng(3)
+    table = pd.DataFrame({"wind": rng.gamma(4, 2, n_rows), "power": rng.normal(0, 100, n_rows)})
+    return table.assign(**{name: value(table) for name, value in more.items()})
+
+
+def test_point_masses_of_the_wind_farm_are_its_stopped_sensor():
+    pair = helpers.load_table().iloc[:, :2].dropna()
+    rest = helpers.drop_point_masses(pair)
+    assert rest.attrs["point_masses"] == {pair.columns[0]: {0.0: 152}}
+    assert len(pair) - len(rest) == 152
+    assert (pair[pair.iloc[:, 0] != 0] == rest).all(axis=None)
+
+
+def test_rows_of_all_point_masses_go_and_nothing_else_changes():
+    table = sensors()
+    table.loc[:9, "wind"] = 0
+    table.loc[5:15, "power"] = -1
+    table.loc[20:24, "power"] = -2  # exactly the share, which may stay
+    table.attrs["missing"] = "kept"
+    before = table.copy()
+    rest = helpers.drop_point_masses(table)
+    assert rest.attrs == {"missing": "kept", "point_masses": {"wind": {0.0: 10}, "power": {-1.0: 11}}}
+    pd.testing.assert_frame_equal(rest, table.loc[16:], check_flags=False)
+    pd.testing.assert_frame_equal(table, before)
+    rest.iloc[0, 0] = 99
+    assert table.iloc[16, 0] != 99
+    assert len(helpers.drop_point_masses(table, share=0.03)) == len(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "share", "error", "message"),
+    [
+        (np.ones((5, 2)), 0.01, TypeError, "table must be a pandas DataFrame, but is ndarray"),
+        (sensors(), 0, ValueError, "share must be above 0 and below 1, but is int 0"),
+        (sensors(), 1, ValueError, "share must be above 0 and below 1, but is int 1"),
+        (sensors(), "much", ValueError, "share must be one number, but is str 'much'"),
+        (sensors(1), 0.01, ValueError, "at least two rows, but has 1"),
+        (sensors(gap=lambda table: np.where(table.index == 3, np.nan, 1.5)), 0.01, ValueError, r"column 'gap' must be finite, but 1 of its 500 .* table.dropna\(\)"),
+        (sensors(high=lambda table: np.where(table.index == 3, np.inf, 1.5)), 0.01, ValueError, "column 'high' must be finite"),
+        (sensors(state=lambda table: ["on"] * len(table)), 0.01, ValueError, "column 'state' must be numbers"),
+        (sensors(flat=lambda table: 7.0), 0.01, ValueError, r"column 'flat' is constant or has so few values \(1\)"),
+        (sensors(valve=lambda table: table.index % 4), 0.01, ValueError, r"column 'valve' is constant or has so few values \(4\)"),
+        (sensors(flat=lambda table: np.where(table.index == 3, 5.0, 7.0)), 0.01, ValueError, r"no column varies any more .*'flat': \{7.0: 499\}"),
+        (sensors(copy=lambda table: table.wind), 0.01, ValueError, r"of the columns \['wind', 'power', 'copy'\] one follows from the others"),
+        (sensors(kmh=lambda table: 3.6 * table.wind + 1), 0.01, ValueError, "one follows from the others"),
+        (sensors(total=lambda table: table.wind + table.power), 0.01, ValueError, "one follows from the others"),
+    ],
+)
+def test_a_table_without_a_density_is_refused(table, share, error, message):
+    with pytest.raises(error, match=message):
+        helpers.drop_point_masses(table, share=share)
+
+
+# --- many fits -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def X():
+    rng = np.random.default_rng(0)
+    return np.concatenate([rng.normal(centre, 1, size=(150, 5)) for centre in (0, 3, 8)])
+
+
+MODELS = [GaussianMixture(K, random_state=seed, init_params="random_from_data", max_iter=500) for K in (1, 5, 2, 3) for seed in (0, 1)]
+MODELS += [GaussianMixture(3, covariance_type="tied", n_init=2, random_state=0), KMeans(4, random_state=0, n_init=2)]
+
+
+def numbers(fits):
+    return [fit.cluster_centers_ if hasattr(fit, "cluster_centers_") else np.hstack([fit.means_.ravel(), fit.covariances_.ravel(), fit.lower_bound_]) for fit in fits]
+
+
+@pytest.fixture(scope="module")
+def expected(X):
+    """What the loop finds that a student would write."""
+    with threadpool_limits(1):
+        return numbers([clone(model).fit(X) for model in MODELS])
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("n_jobs", [1, 2, -1])
+def test_the_numbers_are_those_of_a_loop_whatever_works_at_it(X, expected, n_jobs, threads):
+    before = [repr(model) for model in MODELS]
+    with threadpool_limits(threads):
+        fits = helpers.fit_all(MODELS, X, n_jobs=n_jobs)
+    for fit, found, wanted in zip(fits, numbers(fits), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted, err_msg=repr(fit))
+    assert [repr(model) for model in MODELS] == before
+    assert not any(hasattr(model, "n_iter_") for model in MODELS)
+
+
+def test_the_fits_go_to_the_backend_that_the_caller_configures(X, expected):
+    seen = []
+
+    class Cluster(ThreadingBackend):
+        def submit(self, *arguments, **named):
+            seen.append(arguments)
+            return super().submit(*arguments, **named)
+
+    register_parallel_backend("cluster", Cluster)
+    with parallel_config(backend="cluster"):
+        fits = helpers.fit_all(MODELS, X, n_jobs=2)
+    assert len(seen) == len(MODELS)
+    for found, wanted in zip(numbers(fits), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+class Spy(GaussianMixture):
+    """Notes with how many threads it is fitted."""
+
+    def fit(self, X, y=None):
+        self.threads_ = [library["num_threads"] for library in threadpool_info()]
+        return super().fit(X)
+
+
+def test_each_fit_has_a_single_thread(X):
+    with threadpool_limits(2):
+        (fit,) = helpers.fit_all([Spy(2, random_state=0)], X, n_jobs=1)
+        assert set(fit.threads_) == {1}
+        assert {library["num_threads"] for library in threadpool_info()} == {2}
+
+
+def test_order_is_kept_though_the_longest_goes_first(X):
+    assert [fit.n_components for fit in helpers.fit_all(MODELS[:8], X)] == [1, 1, 5, 5, 2, 2, 3, 3]
+    costs = [helpers.mixtures._cost(model) for model in MODELS]
+    assert costs == [1, 1, 5, 5, 2, 2, 3, 3, 6, 8]
+    assert helpers.fit_all([], X) == []
+
+
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_warnings_of_all_fits_become_one(X, n_jobs):
+    hasty = [GaussianMixture(2, random_state=0), GaussianMixture(3, random_state=1, max_iter=1), GaussianMixture(5, random_state=1, max_iter=1)]
+    with pytest.warns(ConvergenceWarning) as told:
+        helpers.fit_all(hasty, X, n_jobs=n_jobs)
+    (warning,) = told
+    assert str(warning.message).startswith("2 of 3 fits warned. The first is GaussianMixture(max_iter=1, n_components=3, random_state=1): ")
+    assert "did not converge" in str(warning.message)
+    assert warning.filename == __file__
+
+
+@pytest.mark.parametrize(
+    ("models", "rows", "error", "message"),
+    [
+        (MODELS[:1], lambda X: np.where(X > 8, np.nan, X), ValueError, "X must be finite, but .* are NaN or infinite"),
+        (MODELS[:1], lambda X: X[:, 0], ValueError, r"X must be numbers of shape \(N, D\), but has shape \(450,\)"),
+        (MODELS, lambda X: X[:4], ValueError, "n_components = 5, n_samples = 4"),
+        (["mixture"], lambda X: X, TypeError, "estimators must each have a fit method, but one is str 'mixture'"),
+        ([GaussianMixture(2)], lambda X: X, ValueError, r"random_state must be a whole number .* but is NoneType None in GaussianMixture\(n_components=2\)"),
+        ([GaussianMixture(2, random_state=np.random.RandomState(0))], lambda X: X, ValueError, "random_state must be a whole number"),
+    ],
+)
+def test_what_cannot_be_fitted_is_refused(X, models, rows, error, message):
+    with pytest.raises(error, match=message):
+        helpers.fit_all(models, rows(X))
+
+
+@pytest.mark.parametrize("off", ["", "1"])
+def test_a_progress_bar_shows_and_then_disappears(off):
+    """In a process of its own, because tqdm reads its settings when it is imported."""
+    code = """
+import numpy as np, helpers
+from sklearn.mixture import GaussianMixture
+helpers.fit_all([GaussianMixture(1, random_state=0)] * 3, np.random.default_rng(0).normal(size=(20, 2)), n_jobs=1)
+"""
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, "TQDM_DISABLE": off})
+    lines = run.stderr.decode().split("\r")
+    if off:
+        assert lines == [""]
+    else:
+        assert any("/3 [" in line for line in lines)
+        assert lines[-2].strip() == lines[-1] == ""
+
+
+# --- collapsed components -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["full", "diag", "spherical"])
+def test_a_component_on_a_point_mass_has_collapsed(kind):
+    rng = np.random.default_rng(0)
+    X = np.concatenate([rng.normal(size=(300, 2)), np.full((100, 2), 9.0), rng.normal((20, 0), 1, size=(300, 2))])
+    mixture = GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
+    at_the_mass = np.flatnonzero(np.isclose(mixture.means_, 9).all(axis=1)).tolist()
+    assert len(at_the_mass) == 1 and helpers.collapsed_components(mixture).tolist() == at_the_mass
+    ax = Figure().subplots()
+    with pytest.warns(UserWarning, match=rf"components \[{at_the_mass[0]}\] have collapsed"):
+        helpers.plot_mixture(mixture, ax=ax)
+    wide = GaussianMixture(3, covariance_type=kind, reg_covar=0.01, random_state=0).fit(X)
+    assert helpers.collapsed_components(wide).size == 1  # whatever the floor is
+
+
+def test_a_sound_mixture_has_no_collapsed_component(X):
+    mixture = GaussianMixture(3, random_state=0).fit(X)
+    assert helpers.collapsed_components(mixture).size == 0
+    with pytest.raises(AttributeError, match="call its fit method first"):
+        helpers.collapsed_components(GaussianMixture(3))
