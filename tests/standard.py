@@ -162,6 +162,24 @@ def figures_without_alt_text(page):
     return found
 
 
+def knob_faults(page):
+    """What would make a knob of no use: outputs out of turn, a position that says nothing of its own, no name."""
+    found = []
+    for number, cell in chapters.code_cells(page):
+        knob = cell.metadata.get("knob")
+        if knob is None:
+            continue
+        kinds = ["image" if "image/png" in output.get("data", {}) else output.get("name") for output in cell.outputs]
+        texts = [output.text.strip() for output in cell.outputs if output.get("name") == "stdout"]
+        if kinds != ["stdout", "image"] * max(3, len(texts)):
+            found.append(f"cell {number}: a knob has a printed line and a figure by turns, three times or more, not {kinds}")
+        found += [f"cell {number}: two positions say '{text}'" for text in dict.fromkeys(texts) if texts.count(text) > 1]
+        found += [f"cell {number}: '{text}' tells too little, or takes more than a line" for text in texts if len(text) < 30 or "\n" in text]
+        if not knob.get("label") or knob.get("start", 0) not in range(len(texts)):
+            found.append(f"cell {number}: a knob needs a label, and a start from 0 to {len(texts) - 1}, but is {dict(knob)}")
+    return found
+
+
 def long_cells(page):
     """Visible code cells of more than 25 lines, or of more than 5 in the median."""
     visible = [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
@@ -293,6 +311,7 @@ OF_A_PAGE = [
     not_run_in_order,
     unclean_outputs,
     figures_without_alt_text,
+    knob_faults,
     unbacked_numbers,
     headings_out_of_order,
     wrong_language,

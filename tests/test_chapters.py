@@ -83,6 +83,19 @@ def code(source, *, count, text=None, alt=None, name="stdout", **data):
     return new_code_cell(source, execution_count=count, outputs=outputs, metadata={"mystnb": {"image": {"alt": alt}}} if alt else {})
 
 
+def turned(*texts, label="Step", start=1):
+    """Return a knob as it is stored: a line and a figure for each position."""
+    alt = "A curve that rises from left to right, the more steeply the further the knob is turned."
+    cell = code("for step in range(3): draw()", count=3, alt=alt)
+    for text in texts:
+        cell.outputs += [new_output("stream", text=text + "\n"), new_output("display_data", data={"image/png": "aGk="})]
+    cell.metadata["knob"] = {"label": label, "start": start}
+    return cell
+
+
+TURNS = [f"Step {step}: the curve rises by {step} for each step to the right." for step in range(3)]
+
+
 def sound_page():
     """Return a chapter, small and right in every way that is checked."""
     cells = [
@@ -95,6 +108,7 @@ def sound_page():
         new_markdown_cell("## Check yourself\n\n" + QUESTION),
         new_markdown_cell(QUESTION),
         *map(new_markdown_cell, CLOSING),
+        turned(*TURNS),
     ]
     return new_notebook(cells=cells, metadata={"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3"}})
 
@@ -116,6 +130,14 @@ def replace(old, new):
     return edit
 
 
+def knob(*texts, outputs=lambda outputs: outputs, **settings):
+    def edit(page):
+        page.cells[-1] = turned(*texts, **settings)
+        page.cells[-1].outputs = outputs(page.cells[-1].outputs)
+
+    return edit
+
+
 def set_in(number, **values):
     return lambda page: page.cells[number - 1].update(values)
 
@@ -125,6 +147,14 @@ def drop(number):
 
 
 BROKEN = [
+    (standard.knob_faults, knob(*TURNS[:2]), r"cell 20: a knob has .* three times or more, not \['stdout', 'image', 'stdout', 'image'\]"),
+    (standard.knob_faults, knob(*TURNS, outputs=lambda outputs: outputs[1:]), "cell 20: a knob has a printed line and a figure by turns"),
+    (standard.knob_faults, knob(*TURNS, outputs=lambda outputs: outputs[::2] + outputs[1::2]), "cell 20: a knob has a printed line"),
+    (standard.knob_faults, knob(*TURNS[:2], TURNS[0]), "cell 20: two positions say 'Step 0"),
+    (standard.knob_faults, knob(*TURNS[:2], "Step 2"), "cell 20: 'Step 2' tells too little"),
+    (standard.knob_faults, knob(*TURNS[:2], "Step 2: the curve rises by 2,\nand more."), "(?s)cell 20: 'Step 2: .* takes more than a line"),
+    (standard.knob_faults, knob(*TURNS, label=""), "cell 20: a knob needs a label"),
+    (standard.knob_faults, knob(*TURNS, start=3), "cell 20: a knob needs a label, and a start from 0 to 2"),
     (standard.not_run_in_order, set_in(5, execution_count=None), "cell 5: run as number None, not 2"),
     (standard.not_run_in_order, set_in(3, execution_count=7), "cell 3: run as number 7, not 1"),
     (standard.unclean_outputs, set_in(3, outputs=[new_output("error", ename="ValueError", evalue="", traceback=[])]), "cell 3: raised ValueError"),
@@ -160,7 +190,7 @@ BROKEN = [
     (standard.wrong_language, lambda page: page.metadata.pop("language_info"), "language_info.name is not python"),
     (standard.wrong_language, lambda page: page.metadata.pop("kernelspec"), "kernelspec.name is not python3"),
     (standard.long_cells, set_in(3, source="x\n" * 26), "cell 3: 26 lines of code"),
-    (standard.long_cells, set_in(5, source="x\n" * 12), "the median cell has 6.5 lines"),
+    (standard.long_cells, lambda page: [cell.update(source="x\n" * 6) for cell in page.cells[2:5:2]], "the median cell has 6 lines"),
     (standard.code_without_prose, drop(4), "cell 4: no prose before"),
     (standard.incomplete_frame, replace("**Time:**", "Time:"), r"the opening lacks '\*\*Time:\*\*'"),
     (standard.incomplete_frame, replace("{admonition} In this chapter", "{admonition} Hello"), "the opening lacks"),

@@ -1,120 +1,14 @@
-"""The built site in a real browser: it works, it is accessible, and it asks no other host for anything."""
+"""The built site in a real browser: it works, every link leads somewhere, and it asks no other host for anything."""
 
-import functools
-import http.server
-import os
-import shutil
+import gzip
 import subprocess
-import sys
-import threading
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
+import book_theme
 import pytest
-from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Error, sync_playwright
-
-BOOK = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(BOOK / "tools"), str(BOOK / "theme")]
-
-import book_theme  # noqa: E402
-import build  # noqa: E402
-import chapters  # noqa: E402
-
-PAGES = ["search.html", "genindex.html"]
-PAGES += [path.relative_to(BOOK).with_suffix(".html").as_posix() for path in chapters.pages()]
-SUB_PATH = "/some/sub-path/"  # where GitHub Pages would put it: a link that starts at the root breaks here
-# Kept from asking for anything themselves, so that every request is the page's.
-SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-SWITCHES += ["--disable-component-update", "--disable-sync"]
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built from the working tree."""
-    folder = tmp_path_factory.mktemp("site") / "html"
-    assert build.build(folder) == []
-    return folder
-
-
-class Handler(http.server.SimpleHTTPRequestHandler):
-    """A static file server that has the site under a sub-path and nothing else."""
-
-    def translate_path(self, path):
-        return super().translate_path("/" + path.removeprefix(SUB_PATH)) if path.startswith(SUB_PATH) else "/nothing-here"
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """The address of the site on a server of its own."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=site)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}{SUB_PATH}"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Chromium: the one that CHROMIUM names, the system's, or Playwright's own."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
-    with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
-        except Error as error:
-            missing = f"no Chromium: install one, or name it in CHROMIUM ({str(error).strip().splitlines()[0]})"
-            pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(browser, address):
-    """Return a function that opens a page and waits for its formulas; fail if any page did what it must not."""
-    contexts, wrong = [], []
-
-    def visit(path, **settings):
-        context = browser.new_context(reduced_motion="reduce", **settings)
-        contexts.append(context)
-        page = context.new_page()
-        host = urlsplit(address).netloc
-        page.on("request", lambda request: urlsplit(request.url).netloc in (host, "") or wrong.append(f"asked for {request.url}"))
-        page.on("response", lambda response: response.ok or response.status == 304 or wrong.append(f"{response.status}: {response.url}"))
-        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-        page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        assert page.goto(address + path).status == 200
-        if settings.get("java_script_enabled", True):
-            page.evaluate("() => window.MathJax?.startup?.promise")
-        return page
-
-    yield visit
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-@pytest.mark.parametrize("page", PAGES)
-def test_page_fits_and_is_accessible_in_both_themes(visit, page, width):
-    opened = visit(page, viewport={"width": width, "height": 900}, color_scheme="light")
-    assert opened.evaluate("document.documentElement.scrollWidth") <= width
-    assert opened.evaluate("[...document.images].filter((image) => !image.naturalWidth).map((image) => image.src)") == []
-    # Answers and solutions are opened, or axe would not see them.
-    opened.evaluate("document.querySelectorAll('details:not([open]) > summary, .toggle-button-hidden').forEach((toggle) => toggle.click())")
-    for theme in ("light", "dark"):
-        opened.emulate_media(color_scheme=theme, reduced_motion="reduce")
-        opened.wait_for_function("(theme) => document.documentElement.dataset.theme == theme", arg=theme)
-        # The style sheets are there; axe would fetch them once more, by wrong addresses.
-        found = Axe().run(opened, options={"preload": False, "resultTypes": ["violations"]}).response["violations"]
-        assert [(fault["id"], node["html"]) for fault in found for node in fault["nodes"]] == [], theme
-
-
-@pytest.mark.parametrize("page", PAGES)
 def test_formulas_are_set_by_the_mathjax_of_the_site(visit, site, page):
     written = (site / page).read_text("utf-8").count('class="math notranslate')
     opened = visit(page)
@@ -128,31 +22,96 @@ def test_search_finds_a_word(visit):
     opened.locator("#search-results a[href*='chapters/glossary.html']").first.wait_for()
 
 
-def test_page_reads_without_scripts(visit):
-    for page in PAGES[2:]:
+def test_page_reads_without_scripts(visit, pages):
+    for page in pages:
         opened = visit(page, java_script_enabled=False)
         assert opened.locator("article h1").is_visible()
         assert all(solution.is_visible() for solution in opened.locator(".solution > *").all())
 
 
-def test_keyboard_reaches_every_control(visit):
-    for page in PAGES[2:]:
-        opened = visit(page, viewport={"width": 1280, "height": 900})
-        wanted = opened.evaluate("""() => {
-            const controls = [...document.querySelectorAll("a[href], button, summary, input")].filter((c) => c.checkVisibility({ visibilityProperty: true }));
-            controls.forEach((control) => (control.dataset.wanted = ""));
-            return controls.length;
-        }""")
-        opened.evaluate("document.activeElement.blur()")
-        for _ in range(2 * wanted + 50):
-            opened.keyboard.press("Tab")
-            if not opened.evaluate("""() => {
-                const at = document.activeElement;
-                if (at.matches("a, button, summary, input") && getComputedStyle(at).outlineStyle != "none") delete at.dataset.wanted;
-                return document.querySelectorAll("[data-wanted]").length;
-            }"""):
-                break
-        assert opened.evaluate("[...document.querySelectorAll('[data-wanted]')].map((control) => control.outerHTML)") == [], page
+# --- knobs ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_knobs(site, pages):
+    """The pages on which the reader turns something."""
+    found = [page for page in pages if 'class="knob"' in (site / page).read_text("utf-8")]
+    assert found
+    return found
+
+
+def seen(knob):
+    """Return which positions of a knob are seen, by readers and by screen readers."""
+    return knob.locator(".knob-position").evaluate_all(
+        "all => all.flatMap((each, number) => (each.checkVisibility({ visibilityProperty: true }) ? [number] : []))"
+    )
+
+
+def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_knobs):
+    for page in with_knobs:
+        opened = visit(page, viewport={"width": 390, "height": 900}, has_touch=True)
+        for knob in opened.locator(".knob").all():
+            slider, back, forward = knob.locator("input"), knob.get_by_label("Back"), knob.get_by_label("Forward")
+            captions = knob.locator("figcaption").all_text_contents()
+            last = len(captions) - 1
+
+            def stands_at(position):
+                assert seen(knob) == [position]
+                assert slider.input_value() == str(position)
+                assert slider.get_attribute("aria-valuetext") == captions[position]
+                assert knob.locator("img").nth(position).get_attribute("alt").endswith(captions[position])
+
+            assert knob.get_by_label(knob.locator("label").inner_text()).get_attribute("type") == "range"
+            stands_at(int(slider.get_attribute("value")))
+            for key, position in {"Home": 0, "ArrowRight": 1, "ArrowUp": 2, "ArrowLeft": 1, "End": last, "PageUp": last}.items():
+                slider.press(key)
+                stands_at(position)
+            back.click()
+            stands_at(last - 1)
+            forward.tap()
+            stands_at(last)
+            forward.press("Enter")
+            stands_at(last)
+            assert knob.locator("output").inner_text() == captions[last]
+            box = slider.bounding_box()
+            assert min(box["height"], *(button.bounding_box()[side] for button in (back, forward) for side in ("width", "height"))) >= 44
+            slider.click(position={"x": 2, "y": box["height"] / 2})
+            stands_at(0)
+            opened.touchscreen.tap(box["x"] + box["width"] - 2, slider.bounding_box()["y"] + box["height"] / 2)
+            stands_at(last)
+
+
+def test_a_turned_knob_moves_nothing_else(visit, with_knobs):
+    for page in with_knobs:
+        opened = visit(page, viewport={"width": 390, "height": 900})
+        opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
+        height = opened.evaluate("document.documentElement.scrollHeight")
+        for slider in opened.locator(".knob input").all():
+            for key in ("Home", "ArrowRight", "End"):
+                slider.press(key)
+                assert opened.evaluate("document.documentElement.scrollHeight") == height
+
+
+def test_knobs_on_paper_and_without_scripts(visit, with_knobs):
+    for page in with_knobs:
+        opened = visit(page)
+        opened.emulate_media(media="print")
+        for knob in opened.locator(".knob").all():
+            assert seen(knob) == [int(knob.locator("input").get_attribute("value"))]
+            assert not knob.locator(".knob-controls").is_visible()
+        opened = visit(page, java_script_enabled=False)
+        for knob in opened.locator(".knob").all():
+            places = [position.bounding_box() for position in knob.locator(".knob-position").all()]
+            assert all(upper["y"] + upper["height"] <= lower["y"] for upper, lower in zip(places, places[1:]))
+            assert all(position.is_visible() for position in knob.locator(".knob-position").all())
+            assert not knob.locator(".knob-controls").is_visible()
+
+
+def test_what_turns_all_knobs_is_light(site):
+    assert sum(len(gzip.compress((site / "_static" / name).read_bytes())) for name in ("book.js", "book.css")) < 100_000
+
+
+# --- links ---------------------------------------------------------------------------------------------------------------
 
 
 class Links(HTMLParser):

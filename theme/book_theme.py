@@ -3,7 +3,11 @@
 import os
 import re
 import subprocess
+from html import escape
 from urllib.parse import urlsplit
+
+from docutils import nodes
+from sphinx.util import logging
 
 MYBINDER = "https://mybinder.org"
 
@@ -65,11 +69,57 @@ def link_repository(app, config):
     config.ogp_site_url = config.html_baseurl
 
 
+KNOB = """\
+<div class="knob" role="group" aria-labelledby="{id}-label">
+<div class="knob-controls">
+<label id="{id}-label" for="{id}">{label}</label>
+<button type="button" aria-label="Back" value="-1">\N{MINUS SIGN}</button>
+<input type="range" id="{id}" min="0" max="{last}" value="{start}" autocomplete="off">
+<button type="button" aria-label="Forward" value="1">+</button>
+<output for="{id}" class="visually-hidden"></output>
+</div>
+<div class="knob-positions">
+"""
+
+
+def make_knobs(app, doctree, docname):
+    """Turn the outputs of each cell with `knob` in its metadata, a line of text and a figure by turns, into a knob.
+
+    The text becomes the figure's caption and the end of its alternative text. Which position is seen is a matter of
+    book.css and book.js; without scripts it is all of them.
+    """
+    def html(text):
+        return nodes.raw("", text, format="html")
+
+    for cell in list(doctree.findall(nodes.container)):
+        knob = cell.get("cell_metadata", {}).get("knob")
+        if not knob:
+            continue
+        output = next(part for part in cell.findall(nodes.container) if part.get("nb_element") == "cell_code_output")
+        found = list(output.findall(lambda node: isinstance(node, (nodes.literal_block, nodes.image))))
+        texts, images = found[::2], found[1::2]
+        if len(texts) != len(images) or not all(isinstance(image, nodes.image) for image in images):
+            logging.getLogger(__name__).warning("a knob's outputs must be a line of text and a figure by turns", location=cell)
+            return
+        start = knob.get("start", 0)
+        identifier = f"knob-{cell['cell_index']}"
+        opening = KNOB.format(id=identifier, label=escape(knob["label"]), last=len(texts) - 1, start=start)
+        output.children = [html(opening)]
+        for number, (text, image) in enumerate(zip(texts, images)):
+            told = text.astext().strip()
+            image["alt"] = f"{image.get('alt', '')} {told}".strip()
+            seen = " shown" if number == start else ""
+            output += [html(f'<figure class="knob-position{seen}">\n'), image.deepcopy(), html(f"<figcaption>{escape(told)}</figcaption></figure>\n")]
+        output += html("</div></div>")
+
+
 # What axe-core finds wrong in the HTML of the extensions, and what it should be.
 MENDED = {
     '<summary aria-label="Toggle hidden content">': "<summary>",  # the label hid the words that are seen
     'role="doc-biblioentry"': 'role="listitem"',  # a deprecated role, in a list that wants items
     "<th></th>": "<td></td>",  # pandas leaves the corner of a table empty
+    # Not of axe: the positions of a knob that are not seen are fetched when the reader comes near.
+    '<figure class="knob-position">\n<img ': '<figure class="knob-position">\n<img loading="lazy" ',
 }
 
 
@@ -88,5 +138,6 @@ def mend_page(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("config-inited", link_repository)
+    app.connect("doctree-resolved", make_knobs)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,100 @@
+"""The built site in a real browser, for test_site.py and test_accessibility.py, which two workers take side by side."""
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from urllib.parse import urlsplit
+
+import build
+import chapters
+import pytest
+from playwright.sync_api import Error, sync_playwright
+
+SUB_PATH = "/some/sub-path/"  # where GitHub Pages would put it: a link that starts at the root breaks here
+# Kept from asking for anything themselves, so that every request is the page's.
+SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+SWITCHES += ["--disable-component-update", "--disable-sync"]
+
+PAGES = [path.relative_to(chapters.BOOK).with_suffix(".html").as_posix() for path in chapters.pages()]
+
+
+@pytest.fixture(params=["search.html", "genindex.html", *PAGES])
+def page(request):
+    """A page of the site; the test runs for each."""
+    return request.param
+
+
+@pytest.fixture
+def pages():
+    """All pages that have a text of the book."""
+    return PAGES
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The folder of the site, built from the working tree."""
+    folder = tmp_path_factory.mktemp("site") / "html"
+    assert build.build(folder) == []
+    return folder
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """A static file server that has the site under a sub-path and nothing else."""
+
+    def translate_path(self, path):
+        return super().translate_path("/" + path.removeprefix(SUB_PATH)) if path.startswith(SUB_PATH) else "/nothing-here"
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The address of the site on a server of its own."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=site)) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}{SUB_PATH}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium: the one that CHROMIUM names, the system's, or Playwright's own."""
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = next((path for name in names if name and (path := shutil.which(name))), None)
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
+        except Error as error:
+            missing = f"no Chromium: install one, or name it in CHROMIUM ({str(error).strip().splitlines()[0]})"
+            pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Return a function that opens a page and waits for its formulas; fail if any page did what it must not."""
+    contexts, wrong = [], []
+
+    def visit(path, **settings):
+        context = browser.new_context(reduced_motion="reduce", **settings)
+        contexts.append(context)
+        page = context.new_page()
+        host = urlsplit(address).netloc
+        page.on("request", lambda request: urlsplit(request.url).netloc in (host, "") or wrong.append(f"asked for {request.url}"))
+        page.on("response", lambda response: response.ok or response.status == 304 or wrong.append(f"{response.status}: {response.url}"))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        assert page.goto(address + path).status == 200
+        if settings.get("java_script_enabled", True):
+            page.evaluate("() => window.MathJax?.startup?.promise")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert wrong == []
