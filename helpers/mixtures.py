@@ -69,7 +69,7 @@ def drop_point_masses(table, *, share=0.01):
         if not often.empty:
             found[name] = often.to_dict()
             stuck |= column.isin(often.index)
-    rest = table[~stuck].copy()
+    rest = table[~stuck]
     scaled = (rest - rest.mean()) / rest.std(ddof=0).replace(0, np.nan)
     if len(rest) < 2 or scaled.isna().any(axis=None):
         raise ValueError(f"no column varies any more once the point masses {found} are dropped: leave their columns out.")

@@ -143,10 +143,13 @@ def test_each_fit_has_a_single_thread(X):
         assert {library["num_threads"] for library in threadpool_info()} == {2}
 
 
-def test_order_is_kept_though_the_longest_goes_first(X):
-    assert [fit.n_components for fit in helpers.fit_all(MODELS[:8], X)] == [1, 1, 5, 5, 2, 2, 3, 3]
-    costs = [helpers.mixtures._cost(model) for model in MODELS]
-    assert costs == [1, 1, 5, 5, 2, 2, 3, 3, 6, 8]
+def test_the_longest_goes_first_and_the_order_of_the_result_is_that_of_the_models(X, monkeypatch):
+    fitted = []
+    fit = helpers.mixtures._fit
+    monkeypatch.setattr(helpers.mixtures, "_fit", lambda model, X: fitted.append(helpers.mixtures._cost(model)) or fit(model, X))
+    fits = helpers.fit_all(MODELS, X, n_jobs=1)
+    assert fitted == [8, 6, 5, 5, 3, 3, 2, 2, 1, 1]
+    assert [fit.get_params() for fit in fits] == [model.get_params() for model in MODELS]
     assert helpers.fit_all([], X) == []
 
 
