@@ -1,12 +1,17 @@
 """The built site in a real browser: it works, every link leads somewhere, and it asks no other host for anything."""
 
+import base64
 import gzip
+import hashlib
+import io
 import subprocess
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import book_theme
+import chapters
 import pytest
+from PIL import Image
 
 
 def test_formulas_are_set_by_the_mathjax_of_the_site(visit, site, page):
@@ -109,6 +114,16 @@ def test_knobs_on_paper_and_without_scripts(visit, with_knobs):
 
 def test_what_turns_all_knobs_is_light(site):
     assert sum(len(gzip.compress((site / "_static" / name).read_bytes())) for name in ("book.js", "book.css")) < 100_000
+
+
+def test_figures_are_those_of_the_notebooks_and_lighter(site):
+    for path in chapters.notebooks():
+        outputs = [output for _, cell in chapters.code_cells(chapters.read(path)) for output in cell.outputs]
+        for stored in map(base64.b64decode, filter(None, (output.get("data", {}).get("image/png") for output in outputs))):
+            shown = site / "_images" / f"{hashlib.sha256(stored).hexdigest()}.webp"  # as myst-nb names it
+            assert shown.stat().st_size < len(stored)
+            with Image.open(shown) as ours, Image.open(io.BytesIO(stored)) as theirs:
+                assert ours.convert("RGB").tobytes() == theirs.convert("RGB").tobytes(), path.name
 
 
 # --- links ---------------------------------------------------------------------------------------------------------------

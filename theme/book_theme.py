@@ -155,7 +155,7 @@ def lighten_figures(app, error):
 def to_webp(path):
     """Replace a PNG."""
     with Image.open(path) as picture:
-        picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=2, quality=50)
+        picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=1, quality=25)
     path.unlink()
 
 
