@@ -29,7 +29,7 @@ def plant(tmp_path):
 
 def run(path, table):
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(chapters.read(path), timeout=120, kernel_name="python3", resources=folder)
+    client = NotebookClient(chapters.read(path), timeout=300, kernel_name="python3", resources=folder)
     client.execute(env={**os.environ, "BOOK_TABLE": str(table)})
 
 

@@ -29,7 +29,7 @@ async def execute(path, gate, bar):
 
     client = NotebookClient(
         notebook,
-        timeout=120,
+        timeout=300,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--log-level=ERROR"],  # the kernel's own notices are no concern of an author
