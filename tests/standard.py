@@ -211,6 +211,12 @@ def wrong_language(page):
 # --- the text ----------------------------------------------------------------------------------------------------------
 
 
+def broken_directives(page):
+    """Directives that are none: the first line of a fence of backticks may hold no other backtick."""
+    lines = [(number, line) for number, cell in markdown_cells(page) for line in cell.source.splitlines()]
+    return [f"cell {number}: a backtick in the first line makes this no directive: {line}" for number, line in lines if re.match(r"\s*`{3,}\{[^`]*`", line)]
+
+
 def headings(page):
     """Return (level, title) of each heading."""
     return [(len(marks), title.strip()) for marks, title in re.findall(r"^(#{1,6}) (.*)$", text_of(page), re.MULTILINE)]
@@ -313,6 +319,7 @@ OF_A_PAGE = [
     figures_without_alt_text,
     knob_faults,
     unbacked_numbers,
+    broken_directives,
     headings_out_of_order,
     wrong_language,
     long_cells,

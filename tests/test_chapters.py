@@ -201,6 +201,7 @@ BROKEN = [
     (standard.exercise_faults, replace(":label: slug-2\n", ""), "an exercise has no label"),
     (standard.exercise_faults, replace(":label: slug-2\n", ":label: slug-1\n"), "the label slug-1 is used twice"),
     (standard.exercise_faults, drop(14), "a solution does not end"),
+    (standard.broken_directives, replace("```{dropdown} Yes", "```{dropdown} Yes, `so`"), "no directive: ```{dropdown} Yes, `so`"),
     (standard.question_faults, drop(15), "1 self-check questions, fewer than 2"),
     (standard.question_faults, replace("```{dropdown} No\nLook again at it.\n```", ""), "question 1 has only one answer"),
     (standard.question_faults, replace("Look again at it.", ""), "question 1: no feedback for 'No'"),

@@ -31,6 +31,7 @@ def test_page_reads_without_scripts(visit, pages):
     for page in pages:
         opened = visit(page, java_script_enabled=False)
         assert opened.locator("article h1").is_visible()
+        assert "```" not in opened.locator("article").text_content(), f"{page} shows a directive as text"
         assert all(solution.is_visible() for solution in opened.locator(".solution > *").all())
 
 
