@@ -19,7 +19,7 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py
 
-bench: $(READY)           ## Compare the speed of the sweeps with that of a plain loop
+bench: $(READY)           ## Compare the speed of the sweeps and densities with that of a plain loop
 	$(BIN)/python tools/bench.py
 
 pins: $(READY)            ## Refresh requirements.txt from pyproject.toml (needs a network)

@@ -1,4 +1,4 @@
-"""What several chapters share: the book's style, its data, its fits and its pictures.
+"""What several chapters share: the book's style, its data, its fits, its densities and its pictures.
 
 ``import helpers`` also makes every figure look like the book's.
 """
@@ -10,14 +10,18 @@ import matplotlib.style
 
 from helpers.ellipses import plot_gaussian, plot_mixture
 from helpers.images import plot_gallery, plot_image
+from helpers.kernel_density import KernelDensityClassifier, bandwidth_scores, kde_log_density
 from helpers.mixtures import collapsed_components, drop_point_masses, fit_all
 from helpers.tables import load_table
 
 __all__ = [
     "COLORS",
+    "KernelDensityClassifier",
+    "bandwidth_scores",
     "collapsed_components",
     "drop_point_masses",
     "fit_all",
+    "kde_log_density",
     "load_table",
     "plot_gallery",
     "plot_gaussian",

@@ -34,3 +34,36 @@ def test_the_sweeps_are_those_of_the_chapters(sweep):
     assert X.shape == {"wind_pair": (8584, 2), "digits_30": (1797, 30)}[sweep.__name__]
     sizes = sorted({model.n_components for model in models})
     assert sizes == {"wind_pair": list(range(2, 51, 3)), "digits_30": list(range(2, 30))}[sweep.__name__]
+
+
+def test_the_three_densities_are_the_same():
+    rng = np.random.default_rng(0)
+    data, labels, points = rng.normal(size=(60, 3)), rng.integers(3, size=60), rng.normal(size=(20, 3))
+    exact = bench.exact_densities(points, data, labels, 0.8)
+    for densities in (bench.tree_densities, bench.book_densities):
+        np.testing.assert_allclose(densities(points, data, labels, 0.8), exact, atol=1e-6)
+    folds = bench.folds_by_class(bench.exact_densities, data, labels, [0.5, 2])
+    np.testing.assert_allclose(bench.helpers.bandwidth_scores(data, [0.5, 2], labels=labels), folds, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("off", "agree", "wanted", "kept"),
+    [(0, True, 0, True), (1e-7, True, 0, False), (0, False, 0, False), (0, True, 1e9, False)],
+)
+def test_densities_must_be_right_and_fast(off, agree, wanted, kept, capsys):
+    result = np.zeros(3)
+    assert kept == bench.compare_densities(
+        "zeros", lambda: result + 1, lambda: result + off, result, lambda slow, fast: agree, wanted, repeats=2
+    )
+    printed = capsys.readouterr().out
+    assert "scikit-learn 1e+00" in printed and f"same choice: {'yes' if agree else 'no'}" in printed
+
+
+@pytest.mark.parametrize(("work", "shape"), [(bench.class_densities, (540, 10)), (bench.bandwidth_selection, (5, 14))])
+def test_the_densities_are_those_of_the_digits(work, shape, monkeypatch):
+    seen = {}
+    monkeypatch.setattr(bench, "compare_densities", lambda name, slow, fast, exact, agree, wanted, repeats: seen.update(fast=fast(), exact=exact, wanted=wanted))
+    work(repeats=1)
+    assert seen["fast"].shape == shape
+    np.testing.assert_allclose(seen["fast"], seen["exact"], rtol=0, atol=1e-8)
+    assert seen["wanted"] == {(540, 10): 5, (5, 14): 25}[shape]
