@@ -297,6 +297,6 @@ def _squared_distances(points, data, factor):
         block = centred_points[rows] @ doubled
         block += points_squared[rows, None]
         block += data_squared
-        return np.maximum(block, 0, out=block)
+        return block
 
     return expanded if error <= TOLERANCE else differences
