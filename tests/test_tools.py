@@ -154,6 +154,14 @@ def test_execute_stores_outputs_once_and_then_executes_nothing(book):
     assert chapter(book).read_bytes() == stored
 
 
+def test_execute_stores_what_a_cell_prints_in_one_piece(book):
+    write(book, "import time\nprint('at once')\ntime.sleep(1)\nprint('and later')")
+    status, printed = run(book, "execute.py", chapter(book))
+    assert status == 0, printed
+    outputs = chapters.read(chapter(book)).cells[1].outputs
+    assert [output.text for output in outputs] == ["at once\nand later\n"]
+
+
 def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):
     write(book, "1", "def f():\n    return 1 / 0\n\nf()")
     before = chapter(book).read_bytes()

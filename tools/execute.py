@@ -32,6 +32,7 @@ async def execute(path, gate, bar):
         timeout=300,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,  # else a cell's lines are stored in one piece or in several, by chance
         extra_arguments=["--log-level=ERROR"],  # the kernel's own notices are no concern of an author
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=about_to_run,
