@@ -155,11 +155,14 @@ def test_execute_stores_outputs_once_and_then_executes_nothing(book):
 
 
 def test_execute_stores_what_a_cell_prints_in_one_piece(book):
-    write(book, "import time\nprint('at once')\ntime.sleep(1)\nprint('and later')")
+    late = "print('at once')\ntime.sleep(1)\nprint('and later')\n"
+    write(book, f"import time\n{late}display(1)\n{late}")
     status, printed = run(book, "execute.py", chapter(book))
     assert status == 0, printed
     outputs = chapters.read(chapter(book)).cells[1].outputs
-    assert [output.text for output in outputs] == ["at once\nand later\n"]
+    kinds = [(output.get("name"), output.get("text")) for output in outputs]
+    together = ("stdout", "at once\nand later\n")
+    assert kinds == [together, (None, None), together]
 
 
 def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):

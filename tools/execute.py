@@ -17,6 +17,20 @@ from tqdm import tqdm
 import chapters
 
 
+def in_one_piece(outputs):
+    """Join what was printed without a figure in between: it arrives in one piece or in several, by chance.
+
+    nbclient's `coalesce_streams` would join it across figures too, and take a knob its captions.
+    """
+    joined = []
+    for output in outputs:
+        if joined and output.output_type == "stream" and joined[-1].get("name") == output.name:
+            joined[-1].text += output.text
+        else:
+            joined.append(output)
+    return joined
+
+
 async def execute(path, gate, bar):
     """Execute one notebook and store it, or leave its file untouched; return its faults."""
     notebook = chapters.read(path)
@@ -32,7 +46,6 @@ async def execute(path, gate, bar):
         timeout=300,
         kernel_name="python3",
         record_timing=False,
-        coalesce_streams=True,  # else a cell's lines are stored in one piece or in several, by chance
         extra_arguments=["--log-level=ERROR"],  # the kernel's own notices are no concern of an author
         resources={"metadata": {"path": str(path.parent)}},
         on_cell_start=about_to_run,
@@ -46,6 +59,8 @@ async def execute(path, gate, bar):
             return [f"{chapters.name(path)}, cell {place['cell']}: raised {error.ename}: {error.evalue}"]
         except (CellTimeoutError, DeadKernelError) as error:
             return [f"{chapters.name(path)}, cell {place.get('cell')}: {error}"]
+    for _, cell in chapters.code_cells(notebook):
+        cell.outputs = in_one_piece(cell.outputs)
     # Neither the kernel's name nor the Python that happened to run it belongs to the chapter.
     notebook.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     notebook.metadata["language_info"] = {"name": "python"}
