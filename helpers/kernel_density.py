@@ -201,20 +201,30 @@ class KernelDensityClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float, reset=False)
-        log_densities = _log_densities(X, self.data_, np.array([self.bandwidth]), self._starts)
+        bandwidths = np.array([self.bandwidth])
+        log_densities = _log_densities(X, self.data_, bandwidths, self._starts)
         return self.class_log_prior_ + log_densities[0]
 
     def predict_log_proba(self, X):
-        """Return log p(y | x), shape (M, C); errors as `predict_joint_log_proba`."""
+        """Return log p(y | x), shape (M, C).
+
+        Errors as `predict_joint_log_proba`.
+        """
         joint = self.predict_joint_log_proba(X)
         return joint - logsumexp(joint, axis=1, keepdims=True)
 
     def predict_proba(self, X):
-        """Return p(y | x), shape (M, C); errors as `predict_joint_log_proba`."""
+        """Return p(y | x), shape (M, C).
+
+        Errors as `predict_joint_log_proba`.
+        """
         return np.exp(self.predict_log_proba(X))
 
     def predict(self, X):
-        """Return the most probable class of each row, shape (M,); errors as `predict_joint_log_proba`."""
+        """Return the most probable class of each row, shape (M,).
+
+        Errors as `predict_joint_log_proba`.
+        """
         joint = self.predict_joint_log_proba(X)
         return self.classes_[joint.argmax(axis=1)]
 
