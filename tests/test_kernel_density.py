@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from bench import exact_densities
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from sklearn.base import clone
@@ -23,13 +24,6 @@ def exact(points, data, bandwidth):
     """Return the log-density from differences, which lose nothing, and scipy's log-sum-exp."""
     exponents = -0.5 * cdist(points, data, "sqeuclidean") / bandwidth**2
     return logsumexp(exponents, axis=1) - np.log(len(data)) - data.shape[1] * np.log(bandwidth * np.sqrt(2 * np.pi))
-
-
-def exact_joint(points, data, labels, bandwidth):
-    """Return log prior plus log class density, one column for each class."""
-    return np.stack(
-        [np.log(np.mean(labels == c)) + exact(points, data[labels == c], bandwidth) for c in np.unique(labels)], axis=1
-    )
 
 
 @pytest.fixture(scope="module")
@@ -177,7 +171,7 @@ def test_scores_with_labels_are_the_log_loss_of_the_classifier(cv):
     folds = list((StratifiedKFold(4) if cv == 4 else cv).split(data, labels))
     for fold, (rest, out) in enumerate(folds):
         for column, h in enumerate((0.1, 1)):
-            joint = exact_joint(data[out], data[rest], labels[rest], h)
+            joint = exact_densities(data[out], data[rest], labels[rest], h)
             log_posterior = joint - logsumexp(joint, axis=1, keepdims=True)
             assert scores[fold, column] == pytest.approx(log_posterior[np.arange(len(out)), np.searchsorted(["a", "b", "c"], labels[out])].mean())
     loss = cross_val_score(KernelDensityClassifier(1), data, labels, cv=cv, scoring="neg_log_loss")
@@ -210,14 +204,14 @@ def test_digits_as_in_the_syllabus(digits):
     assert round(classifier.score(test, y_test), 4) == 0.9907
     trees = np.stack([KernelDensity(bandwidth=10).fit(train[y_train == c]).score_samples(test) for c in range(10)], axis=1)
     np.testing.assert_array_equal(classifier.predict(test), (trees + classifier.class_log_prior_).argmax(axis=1))
-    np.testing.assert_allclose(classifier.predict_joint_log_proba(test), exact_joint(test, train, y_train, 10), rtol=1e-12)
+    np.testing.assert_allclose(classifier.predict_joint_log_proba(test), exact_densities(test, train, y_train, 10), rtol=1e-12)
     np.testing.assert_allclose(classifier.predict_proba(test).sum(axis=1), 1)
 
 
 def test_right_where_every_density_underflows(digits):
     train, test, y_train, y_test = digits
     classifier = KernelDensityClassifier(0.25).fit(train, y_train)
-    joint = exact_joint(test, train, y_train, 0.25)
+    joint = exact_densities(test, train, y_train, 0.25)
     assert (np.exp(joint) == 0).all(axis=1).sum() > 400
     np.testing.assert_allclose(classifier.predict_joint_log_proba(test), joint, rtol=1e-12, atol=1e-8)
     assert round(classifier.score(test, y_test), 3) == 0.991
