@@ -13,6 +13,7 @@ from helpers.images import plot_gallery, plot_image
 from helpers.kernel_density import KernelDensityClassifier, bandwidth_scores, kde_log_density
 from helpers.mixtures import collapsed_components, drop_point_masses, fit_all
 from helpers.tables import load_table
+from helpers.texts import load_texts
 
 __all__ = [
     "COLORS",
@@ -23,6 +24,7 @@ __all__ = [
     "fit_all",
     "kde_log_density",
     "load_table",
+    "load_texts",
     "plot_gallery",
     "plot_gaussian",
     "plot_image",
