@@ -82,12 +82,12 @@ def tables(members):
     addresses = [json.loads(text) for path, text in members.items() if path.startswith("sotu/") and path.endswith("json")]
     moby_dick = pd.DataFrame(chapters)[["chapter", "title", "text"]]
     union = pd.DataFrame(addresses).rename(columns={"name": "president"})[["year", "president", "text"]]
-    names = {kind: members[f"{kind}-first-names-en/data/names.txt"].split() for kind in ("female", "male")}
+    names = {kind: members[f"{kind}-first-names-en/data/names.txt"].splitlines() for kind in ("female", "male")}
     return {
         "moby_dick": moby_dick.astype({"chapter": int}),
         "state_of_the_union": union[union["year"].isin(YEARS)].sort_values("year"),
         "first_names": pd.DataFrame([(name, kind) for kind in names for name in names[kind]], columns=["name", "list"]),
-        "stop_words": pd.DataFrame({"word": members["stopwords-en/data/words.txt"].split()}),
+        "stop_words": pd.DataFrame({"word": members["stopwords-en/data/words.txt"].splitlines()}),
     }
 
 

@@ -9,15 +9,19 @@ import matplotlib
 import matplotlib.style
 
 from helpers.ellipses import plot_gaussian, plot_mixture
+from helpers.factor_analysers import MixtureOfFactorAnalysers
 from helpers.images import plot_gallery, plot_image
 from helpers.kernel_density import KernelDensityClassifier, bandwidth_scores, kde_log_density
 from helpers.mixtures import collapsed_components, drop_point_masses, fit_all
+from helpers.pixels import PixelByPixel
 from helpers.tables import load_table
 from helpers.texts import load_texts
 
 __all__ = [
     "COLORS",
     "KernelDensityClassifier",
+    "MixtureOfFactorAnalysers",
+    "PixelByPixel",
     "bandwidth_scores",
     "collapsed_components",
     "drop_point_masses",

@@ -62,7 +62,7 @@ def kde_log_density(points, data, bandwidth):
     Taught in the chapter on kernel density estimation. Silverman, Density Estimation for Statistics and Data Analysis
     (1986), chapter 4.
     """
-    bandwidths = _check_bandwidths("bandwidth", bandwidth)
+    bandwidths = _check_bandwidths("bandwidth", bandwidth, ("H",) if np.ndim(bandwidth) else ())
     data = check_numbers("data", data, ("N", "D"))
     points = check_numbers("points", points, ("M", data.shape[1]))
     log_density = _log_densities(points, data, bandwidths, starts=[0])[:, :, 0]
@@ -98,7 +98,7 @@ def bandwidth_scores(data, bandwidths, *, labels=None, cv=5):
     -----
     Taught in the chapters on kernel density estimation and on not-so-naive Bayes.
     """
-    bandwidths = _check_bandwidths("bandwidths", check_numbers("bandwidths", bandwidths, ("H",)))
+    bandwidths = _check_bandwidths("bandwidths", bandwidths, ("H",))
     data = check_numbers("data", data, ("N", "D"))
     if labels is None:
         folds = check_cv(cv).split(data)
@@ -172,8 +172,7 @@ class KernelDensityClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If the bandwidth is not one number above 0, if `X` has NaN or infinities, or if `y` is no list of classes.
         """
-        check_numbers("bandwidth", self.bandwidth, ())
-        _check_bandwidths("bandwidth", self.bandwidth)
+        _check_bandwidths("bandwidth", self.bandwidth, ())
         X, y = validate_data(self, X, y, dtype=float)
         check_classification_targets(y)
         self.classes_, counts, self._starts, order = _by_class(y)
@@ -235,9 +234,9 @@ def _by_class(labels):
     return classes, counts, np.cumsum(counts) - counts, np.argsort(labels, kind="stable")
 
 
-def _check_bandwidths(name, bandwidth):
-    """Return one bandwidth or several as an array of shape (H,), or raise a ValueError."""
-    bandwidths = np.atleast_1d(check_numbers(name, bandwidth, ("H",) if np.ndim(bandwidth) else ()))
+def _check_bandwidths(name, bandwidth, shape):
+    """Return one bandwidth, of the shape (), or several, ("H",), as an array of shape (H,), or raise a ValueError."""
+    bandwidths = np.atleast_1d(check_numbers(name, bandwidth, shape))
     if (bandwidths <= 0).any():
         raise ValueError(f"{name} must be above 0, but {describe(bandwidths.min().item())} came.")
     return bandwidths
