@@ -28,7 +28,7 @@ import helpers
 
 
 def wind_pair():
-    """Return the sweep of the chapter on choosing K, with three of its five starts: its data and its models."""
+    """Return a sweep over the pair of the chapter on choosing K, finer than its own: the data and the models."""
     X = helpers.drop_point_masses(helpers.load_table().iloc[:, :2].dropna()).to_numpy()
     settings = {"init_params": "random_from_data", "max_iter": 500}
     return X, [GaussianMixture(K, random_state=seed, **settings) for K in range(2, 51, 3) for seed in range(3)]
