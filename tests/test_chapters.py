@@ -50,6 +50,13 @@ def test_citations_resolve_and_the_bibliography_is_used():
     none(standard.citation_faults(keys, [standard.load(path) for path in PAGES]))
 
 
+def test_teachers_are_told_what_each_chapter_says_that_it_builds_on():
+    pages_in = re.compile(r"\{doc\}`([\w-]+)`").findall
+    openings = {path.stem: re.search(r"\*\*Builds on:\*\*(.*)", standard.text_of(standard.load(path)))[1] for path in CHAPTERS}
+    table = re.findall(r"^\| \{doc\}`([\w-]+)` \|(.*)\|$", (GLOSSARY.parent / "teaching.md").read_text("utf-8"), re.MULTILINE)
+    assert {name: {*pages_in(row)} for name, row in table} == {name: {*pages_in(line)} for name, line in openings.items()}
+
+
 def test_terms_resolve_and_the_glossary_is_used():
     pages = [standard.load(path) for path in PAGES if path != GLOSSARY]
     none(standard.glossary_faults(standard.load(GLOSSARY), pages))
