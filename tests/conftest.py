@@ -76,7 +76,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, address):
-    """Return a function that opens a page and waits for its formulas; fail if any page did what it must not."""
+    """Return a function that opens a page; fail if any page did what it must not."""
     contexts, wrong = [], []
 
     def visit(path, **settings):
@@ -90,8 +90,6 @@ def visit(browser, address):
         page.on("console", lambda message: message.type in ("error", "warning") and wrong.append(message.text))
         page.on("pageerror", lambda error: wrong.append(str(error)))
         assert page.goto(address + path).status == 200
-        if settings.get("java_script_enabled", True):
-            page.evaluate("() => window.MathJax?.startup?.promise")
         return page
 
     yield visit

@@ -4,22 +4,33 @@ import base64
 import gzip
 import hashlib
 import io
+import re
 import subprocess
+from html import unescape
 from html.parser import HTMLParser
 from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import book_theme
 import chapters
+import formulas
 import pytest
+from fontTools.ttLib import TTFont
 from PIL import Image
 
 
-def test_formulas_are_set_by_the_mathjax_of_the_site(visit, site, page):
-    written = (site / page).read_text("utf-8").count('class="math notranslate')
-    opened = visit(page)
-    assert opened.locator("script[src*='mathjax-']").count() == bool(written)
-    assert opened.locator(".math mjx-container").count() == written
-    assert opened.locator("mjx-merror, [data-mjx-error]").count() == 0
+def test_formulas_have_their_font_and_none_is_left_as_tex(visit, site, pages):
+    font = set(TTFont(site / formulas.CUT).getBestCmap())
+    for page in pages:
+        body = (site / page).read_text("utf-8").partition("<article")[2].partition("</article>")[0]
+        assert not re.search(r"\\[a-zA-Z(\[]|\$", re.sub(r"<(pre|code|math)\b.*?</\1>", "", body, flags=re.DOTALL)), page
+        for leaf, text in re.findall(r"<(mi|mn|mo|mtext)\b[^>]*>([^<]*)", body):
+            letters = unescape(text).replace("\N{VARIATION SELECTOR-1}", "")  # which of two calligraphic hands, if there are two
+            if leaf == "mi" and len(letters) == 1:
+                letters = formulas.ITALIC.get(letters, letters)
+            assert set(map(ord, letters)) <= font, f"{page}: {letters}"
+    opened = visit("chapters/expectation-maximisation.html", java_script_enabled=False)
+    assert opened.locator("div.math mfrac").first.bounding_box()["height"] > 30  # one line below the other
+    assert opened.evaluate("document.fonts.check('1em Formulas')")
 
 
 def test_search_finds_a_word(visit):

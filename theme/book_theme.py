@@ -132,8 +132,6 @@ def mend_page(app, pagename, templatename, context, doctree):
         return
     for wrong, right in MENDED.items():
         context["body"] = context["body"].replace(wrong, right)
-    if 'class="math' not in context["body"]:  # Sphinx gives the first page MathJax for the sake of those below it
-        context["script_files"] = [script for script in context["script_files"] if "mathjax" not in str(script.filename)]
     if not app.config.html_baseurl:  # a card's address is then relative to the page, and the page's own is unknown
         tags = re.sub(r'<meta property="og:url".*?>\n', "", context["metatags"])
         context["metatags"] = tags.replace('content="_images', f'content="{context["pathto"]("_images", 1)}')
