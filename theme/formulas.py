@@ -6,6 +6,7 @@ Every builder that writes HTML has them: the site, one long page for the PDF, EP
 import functools
 import re
 import unicodedata
+from html import unescape
 from pathlib import Path
 
 from docutils import nodes
@@ -68,7 +69,7 @@ def read_formulas(app, doctree):
     written = set()
     for node in doctree.findall(lambda node: isinstance(node, (nodes.math, nodes.math_block))):
         try:
-            written.update(re.sub("<[^>]+>", "", mathml(*arguments(app, node))))
+            written.update(unescape(re.sub("<[^>]+>", "", mathml(*arguments(app, node)))))
         except LatexError as error:
             place, _, reason = str(error).partition(": ")
             near = whole(node).encode()[: int(place)].decode("utf-8", "ignore") if place.isdigit() else ""
