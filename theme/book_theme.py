@@ -3,13 +3,10 @@
 import os
 import re
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from html import escape
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from docutils import nodes
-from PIL import Image
 from sphinx.util import logging
 
 MYBINDER = "https://mybinder.org"
@@ -137,29 +134,8 @@ def mend_page(app, pagename, templatename, context, doctree):
         context["metatags"] = tags.replace('content="_images', f'content="{context["pathto"]("_images", 1)}')
 
 
-def lighten_figures(app, error):
-    """Turn the figures of the notebooks into WebP, which loses nothing and has half the bytes of their PNG."""
-    if error:
-        return
-    figure = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
-    site = Path(app.outdir)
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(figure, f"_images/{path.name}"))))
-    for page in site.rglob("*.html"):
-        text = page.read_text("utf-8")
-        page.write_text(re.sub(figure, r"_images/\1.webp", text), "utf-8", newline="\n")
-
-
-def to_webp(path):
-    """Replace a PNG."""
-    with Image.open(path) as picture:
-        picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=1, quality=25)
-    path.unlink()
-
-
 def setup(app):
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", make_knobs)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
-    app.connect("build-finished", lighten_figures)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

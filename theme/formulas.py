@@ -96,6 +96,7 @@ def cut_font(app, env):
     """Write the part of the font that the formulas of the book need, with all sizes of the signs that stretch."""
     if app.builder.format != "html":
         return
+    subset.log.setLevel("WARNING")  # else its steps are printed with the build's
     used = set().union(*characters(env).values())
     used.update([ITALIC[letter] for letter in used if letter in ITALIC])
     options = subset.Options(flavor="woff2", layout_features=[], hinting=False, name_IDs=[0, 1, 2, 13, 14])  # with its copyright and licence

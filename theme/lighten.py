@@ -1,0 +1,256 @@
+"""A Sphinx extension that leaves out of the site what its pages do not use: style, icons, scripts, elements and bytes."""
+
+import base64
+import functools
+import hashlib
+import io
+import posixpath
+import re
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import tinycss2
+from fontTools import subset
+from PIL import Image
+from pygments.formatters import HtmlFormatter
+from pygments.styles import get_style_by_name
+from pygments.token import Token
+
+BUNDLE = "_static/site.css"
+FIGURE = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
+
+# Scripts that a page needs only if its text has this.
+NEEDED_BY = {
+    "clipboard.min.js": '<div class="highlight',
+    "copybutton.js": '<div class="highlight',
+    "togglebutton.js": " dropdown",
+    "design-tabs.js": "sd-tab-set",
+}
+
+
+# --- code ----------------------------------------------------------------------------------------------------------------
+
+
+def merge_code(app):
+    """Let tokens of code that look the same share an element, and those that look like plain text have none.
+
+    A long chapter has half as many elements then. Token classes stay as they are where the style tells them apart.
+    """
+    if app.builder.name != "html":
+        return
+    options = app.builder.theme.get_options(app.config.html_theme_options)
+    styles = [get_style_by_name(options[f"pygments_{theme}_style"]) for theme in ("light", "dark")]
+    first = {}
+
+    def look(kind):
+        return tuple(tuple(style.style_for_token(kind).items()) for style in styles)
+
+    class Merging(HtmlFormatter):
+        @functools.cache
+        def _get_css_class(self, kind):
+            if look(kind) == look(Token.Text):
+                return ""
+            return first.setdefault(look(kind), HtmlFormatter._get_css_class(self, kind))
+
+        _get_css_classes = _get_css_class
+
+    app.builder.highlighter.formatter = Merging
+
+
+# --- scripts -------------------------------------------------------------------------------------------------------------
+
+
+def choose_scripts(app, pagename, templatename, context, doctree):
+    """Leave out the scripts that a page does not use."""
+    if app.builder.name != "html":
+        return
+    kept = []
+    for script in context["script_files"]:
+        name = posixpath.basename(str(script.filename or ""))
+        if name in NEEDED_BY and NEEDED_BY[name] not in context.get("body", ""):
+            continue
+        # Settings of versions and of a search while typing, which this book has not; they would run before what they set.
+        if "DOCUMENTATION_OPTIONS." in script.attributes.get("body", ""):
+            continue
+        kept.append(script)
+    context["script_files"] = kept
+
+
+def defer_scripts(pages):
+    """Let the browser load all scripts beside the page, not before it; they still run in their order."""
+    for name, text in pages.items():
+        pages[name] = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer ", text)
+
+
+# --- style and icons -----------------------------------------------------------------------------------------------------
+
+
+def used_names(site, pages):
+    """Return what a selector can name: classes and ids of the pages, and every word of the scripts, which add more."""
+    names = set()
+    for text in pages.values():
+        for value in re.findall(r'\b(?:class|id)="([^"]*)"', text):
+            names.update(value.split())
+        for script in re.findall(r"<script[^>]*>(.+?)</script>", text, flags=re.DOTALL):
+            names.update(re.findall(r"[\w-]+", script))
+    loaded = {name for text in pages.values() for name in re.findall(r'<script[^>]* src="[^"?]*?([^/"?]+\.js)', text)}
+    for path in site.glob("_static/**/*.js"):
+        if path.name in loaded:
+            names.update(re.findall(r"[\w-]+", path.read_text("utf-8")))
+    return names
+
+
+def named(selector):
+    """Yield the classes and ids that an element must have; what stands in parentheses, as in :not(), is left open."""
+    for before, token in zip([None, *selector], selector):
+        if token.type == "hash":
+            yield token.value
+        elif token.type == "ident" and before is not None and before.type == "literal" and before.value == ".":
+            yield token.value
+
+
+def purge(rules, names):
+    """Return the style rules that may match a page, as text; selectors are judged one by one."""
+    kept = []
+    for rule in rules:
+        if rule.type == "qualified-rule":
+            selectors = [[]]
+            for token in rule.prelude:
+                if token.type == "literal" and token.value == ",":
+                    selectors.append([])
+                else:
+                    selectors[-1].append(token)
+            matching = [tinycss2.serialize(selector).strip() for selector in selectors if names.issuperset(named(selector))]
+            if matching:
+                kept.append(f"{','.join(matching)}{{{tinycss2.serialize(rule.content).strip()}}}")
+        elif rule.type == "at-rule" and rule.lower_at_keyword in ("media", "supports", "layer", "container"):
+            content = rule.content and purge(tinycss2.parse_rule_list(rule.content, skip_comments=True, skip_whitespace=True), names)
+            if content:
+                kept.append(f"@{rule.at_keyword}{tinycss2.serialize(rule.prelude)}{{{content}}}")
+        elif rule.type == "at-rule" and rule.lower_at_keyword != "charset":
+            kept.append(rule.serialize())
+    return "\n".join(kept)
+
+
+def read_style(path, home):
+    """Return a style sheet and those that it imports, its addresses seen from the folder `home`."""
+
+    def imported(found):
+        return read_style(path.parent / found[1], home)
+
+    def moved(found):
+        target = posixpath.normpath(posixpath.join(path.parent.relative_to(home).as_posix(), found[2]))
+        return f"url({found[1]}{target}{found[1]})"
+
+    text = re.sub(r"/\*.*?\*/", "", path.read_text("utf-8"), flags=re.DOTALL)
+    text = re.sub(r'''url\((["']?)(?!data:|#|\w+:)([^)"']+)\1\)''', moved, text)
+    return re.sub(r'@import "([^"]+)";', imported, text)
+
+
+def cut_icons(style, home):
+    """Put into the style the icons that it shows, in place of the fonts that have all of them."""
+    # Icons are characters of their own, a few those of ASCII; the theme has some in properties, beside those in `content`.
+    shown = "".join(text for text in re.findall('"([^"]*)"', style) if len(text) == 1 or not text.isascii())
+
+    def cut(found):
+        source = re.search(r"url\(([^)]*fontawesome[^)]*\.woff2)\)", found[0])
+        if not source:
+            return found[0]
+        options = subset.Options(flavor="woff2", layout_features=[], name_IDs=[0, 1, 2, 13, 14])
+        with subset.load_font(home / source[1], options) as font:
+            if not set(map(ord, shown)) & set(font.getBestCmap()):
+                return ""
+            cutter = subset.Subsetter(options)
+            cutter.populate(text=shown)
+            cutter.subset(font)
+            written = io.BytesIO()
+            subset.save_font(font, written, options)
+        data = base64.b64encode(written.getvalue()).decode()
+        return re.sub(r"src:[^;}]*", f'src:url(data:font/woff2;base64,{data}) format("woff2")', found[0])
+
+    subset.log.setLevel("WARNING")  # else its steps are printed with the build's
+    return re.sub(r"@font-face\s*\{[^}]*\}", cut, style)
+
+
+def bundle_style(site, pages):
+    """Write one style sheet with what the pages use of theirs, and let them ask for it."""
+    link = r'[ \t]*<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?'
+    sheets = {}  # in the order in which the pages have them
+    for name, text in pages.items():
+        for address in re.findall(link, text):
+            sheets[posixpath.normpath(posixpath.join(posixpath.dirname(name), address))] = None
+    home = site / "_static"
+    whole = "\n".join(read_style(site / sheet, home) for sheet in sheets)
+    style = purge(tinycss2.parse_stylesheet(whole, skip_comments=True, skip_whitespace=True), used_names(site, pages))
+    style = f"/* What the pages use of {', '.join(sheets)} */\n{cut_icons(style, home)}"
+    (site / BUNDLE).write_text(style, "utf-8", newline="\n")
+    version = hashlib.sha256(style.encode()).hexdigest()[:8]
+    for name, text in pages.items():
+        root = "../" * name.count("/")
+        ours = f'    <link rel="stylesheet" href="{root}{BUNDLE}?v={version}">\n'
+        pages[name] = re.sub(link, lambda found: ours if found.start() == re.search(link, text).start() else "", text)
+
+
+# --- figures -------------------------------------------------------------------------------------------------------------
+
+
+def to_webp(path):
+    """Replace a PNG by a WebP, which loses nothing and has half the bytes."""
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=1, quality=25)
+    path.unlink()
+
+
+def light_figures(site, pages):
+    """Let figures come as WebP, when the reader comes near, into a place that is kept for them."""
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
+
+    @functools.cache
+    def size(path):
+        with Image.open(path) as picture:
+            return picture.size
+
+    for name, text in pages.items():
+        folder = site / posixpath.dirname(name)
+        seen = 0
+
+        def placed(found):
+            nonlocal seen
+            tag, source = found[0], re.search(r'\bsrc="([^"?]+)', found[0])
+            path = folder / source[1]
+            if path.suffix in (".svg", ".gif") or not path.is_file():
+                return tag
+            if "width=" not in tag:
+                width, height = size(path)
+                tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
+            seen += 1
+            if seen > 1 and "loading=" not in tag:  # the first may be in sight
+                tag = tag.replace("<img", '<img loading="lazy"', 1)
+            return tag
+
+        text = re.sub(FIGURE, r"_images/\1.webp", text)
+        pages[name] = re.sub(r"<img\b[^>]*>", placed, text)
+
+
+# -------------------------------------------------------------------------------------------------------------------------
+
+
+def lighten(app, error):
+    """Go once more over the site when it is complete."""
+    if error or app.builder.name != "html":
+        return
+    site = Path(app.outdir)
+    pages = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    light_figures(site, pages)
+    defer_scripts(pages)
+    bundle_style(site, pages)
+    for name, text in pages.items():
+        (site / name).write_text(text, "utf-8", newline="\n")
+
+
+def setup(app):
+    app.connect("builder-inited", merge_code)
+    app.connect("html-page-context", choose_scripts, priority=950)  # after those who add
+    app.connect("build-finished", lighten, priority=900)  # after those who write
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
