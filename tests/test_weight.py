@@ -125,7 +125,7 @@ def test_every_icon_that_is_shown_is_in_the_fonts(visit, site):
     fonts = [base64.b64decode(data) for data in re.findall(r"data:font/woff2;base64,([^)]+)\)", style)]
     drawn = set().union(*(TTFont(io.BytesIO(font)).getBestCmap() for font in fonts))
     assert sum(map(len, fonts)) < 10_000
-    for page in PAGES:
+    for page in ("chapters/index.html", "chapters/gaussian-mixtures.html", "chapters/glossary.html"):
         opened = visit(page)
         shown = opened.evaluate("""() => [...document.querySelectorAll("article *, i, summary")].flatMap((element) =>
             ["::before", "::after"].map((part) => getComputedStyle(element, part).content)).join("")""")

@@ -1,9 +1,9 @@
 // A box that scrolls sideways must be reachable with the Tab key. The theme sees to that when the page is loaded;
 // this sees to it again when a box changes: a solution is opened, a font arrives, the window grows narrow.
 const scrolling = new ResizeObserver((changed) => {
-  for (const { target } of changed) {
-    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
-    else target.removeAttribute("tabindex");
+  const boxes = changed.map(({ target }) => [target, target.scrollWidth > target.clientWidth]);
+  for (const [box, scrolls] of boxes) { // all are measured before one is changed, or each would be laid out anew
+    if (scrolls != box.hasAttribute("tabindex")) scrolls ? (box.tabIndex = 0) : box.removeAttribute("tabindex");
   }
 });
 document.addEventListener("DOMContentLoaded", () => {
