@@ -16,7 +16,7 @@ class Chapter(IPyNbFile):
     """A notebook, executed in other circumstances than `make execute` has: outputs must not depend on them."""
 
     def setup(self):
-        with mock.patch.dict(os.environ, OMP_NUM_THREADS="2", PYTHONHASHSEED="random", BOOK_TABLE="", TQDM_DISABLE="1"):
+        with mock.patch.dict(os.environ, OMP_NUM_THREADS="2", PYTHONHASHSEED="random", BOOK_TABLE=""):
             super().setup()
 
     def collect(self):

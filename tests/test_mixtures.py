@@ -1,6 +1,5 @@
 """Rows for a density, many fits at once, and collapsed components."""
 
-import os
 import subprocess
 import sys
 
@@ -9,6 +8,7 @@ import pandas as pd
 import pytest
 from joblib import parallel_config, register_parallel_backend
 from joblib.parallel import ThreadingBackend
+from jupyter_client.manager import start_new_kernel
 from matplotlib.figure import Figure
 from sklearn.base import clone
 from sklearn.cluster import KMeans
@@ -180,21 +180,30 @@ def test_what_cannot_be_fitted_is_refused(X, models, rows, error, message):
         helpers.fit_all(models, rows(X))
 
 
-@pytest.mark.parametrize("off", ["", "1"])
-def test_a_progress_bar_shows_and_then_disappears(off):
-    """In a process of its own, because tqdm reads its settings when it is imported."""
-    code = """
+FITS = """
 import numpy as np, helpers
 from sklearn.mixture import GaussianMixture
-helpers.fit_all([GaussianMixture(1, random_state=0)] * 3, np.random.default_rng(0).normal(size=(20, 2)), n_jobs=1)
+_ = helpers.fit_all([GaussianMixture(1, random_state=0)] * 3, np.random.default_rng(0).normal(size=(20, 2)), n_jobs=1)
 """
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, env={**os.environ, "TQDM_DISABLE": off})
-    lines = run.stderr.decode().split("\r")
-    if off:
-        assert lines == [""]
-    else:
-        assert any("/3 [" in line for line in lines)
-        assert lines[-2].strip() == lines[-1] == ""
+
+
+def test_only_who_waits_sees_a_progress_bar_which_then_disappears():
+    """A front end that a person sits at could ask one something, and says so; what stores a cell's outputs does not."""
+    manager, client = start_new_kernel(extra_arguments=["--log-level=ERROR"])
+    try:
+        for waits in (True, False):
+            told = []
+            hook = lambda message: told.append(message["content"].get("text", ""))  # noqa: E731
+            reply = client.execute_interactive(FITS, allow_stdin=waits, stdin_hook=print, output_hook=hook, timeout=60)
+            assert reply["content"]["status"] == "ok"
+            lines = "".join(told).split("\r")
+            assert any("/3 [" in line for line in lines) == waits
+            assert lines[-1].strip() == ""
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+    run = subprocess.run([sys.executable, "-c", FITS], capture_output=True, check=True)
+    assert (run.stdout, run.stderr) == (b"", b"")  # a file, no terminal
 
 
 # --- collapsed components -----------------------------------------------------------------------------------------------

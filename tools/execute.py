@@ -84,8 +84,6 @@ async def main(paths):
 if __name__ == "__main__":
     # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    # A page keeps no progress bar.
-    os.environ["TQDM_DISABLE"] = "1"
     # The book shows its own table, whatever table the reader is working on.
     os.environ.pop("BOOK_TABLE", None)
     try:
