@@ -26,7 +26,7 @@ def book(tmp_path, monkeypatch):
     book = tmp_path / "Mein Buch, übersetzt"
     for folder in ("tools", "helpers", "theme"):
         shutil.copytree(ROOT / folder, book / folder, ignore=shutil.ignore_patterns("__pycache__"))
-    for file in ("_config.yml", "requirements.txt"):
+    for file in ("_config.yml", "pyproject.toml", "requirements.txt"):
         shutil.copy(ROOT / file, book)
     for folder in ("data", "chapters"):
         (book / folder).mkdir()
@@ -111,7 +111,7 @@ STALE = {
     "new helper": lambda book: (book / "helpers" / "new.py").write_text(""),
     "style": lambda book: append(book / "helpers" / "book.mplstyle", "\nlines.linewidth: 3\n"),
     "data": lambda book: append(book / "data" / "table.csv", "2\n"),
-    "pins": lambda book: append(book / "requirements.txt", "\nnew==1.0\n"),
+    "pins": lambda book: append(book / "requirements.txt", "numpy==1.0\n"),
     "a cell never run": forget_a_run,
 }
 
@@ -124,9 +124,10 @@ def test_an_edit_makes_a_chapter_stale(book, edit):
     assert chapters.faults(chapter(book))
 
 
-def test_prose_and_metadata_and_unread_data_do_not(book):
+def test_prose_and_metadata_and_pins_of_tools_and_unread_data_do_not(book):
     edit_prose(book)
     append(book / "references.bib", "\n")
+    append(book / "requirements.txt", "sphinx==1.0\n")
     assert not chapters.faults(chapter(book))
     write(book, "print(1 + 1)")
     append(book / "data" / "table.csv", "3\n")

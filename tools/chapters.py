@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import re
+import tomllib
 from pathlib import Path
 
 import nbformat
@@ -61,18 +63,26 @@ def code_cells(notebook):
             yield number, cell
 
 
+def kernel_pins():
+    """Return the lines of requirements.txt that pin what a chapter needs when it runs, the dependencies in pyproject.toml."""
+    needed = tomllib.loads((BOOK / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
+    names = {re.match(r"[\w.-]+", need)[0] for need in needed}
+    pins = (BOOK / "requirements.txt").read_text("utf-8").splitlines()
+    return [pin for pin in pins if pin.partition("==")[0] in names]
+
+
 def fingerprint(notebook):
     """Return a digest of a notebook's code and outputs, and of all else that the outputs depend on.
 
-    That is the code and style in `helpers`, the pinned versions and, if the notebook calls one of the `load_…`
-    functions, the files of `data`. The outputs are part of it because a notebook can also be run and saved
+    That is the code and style in `helpers`, the pins of what a kernel imports and, if the notebook calls one of the
+    `load_…` functions, the files of `data`. The outputs are part of it because a notebook can also be run and saved
     elsewhere, on a reader's own table for example.
     """
     cells = [[cell.source, cell.outputs] for _, cell in code_cells(notebook)]
     folders = ["helpers", "data"] if any("load_" in source for source, _ in cells) else ["helpers"]
     files = [path for folder in folders for path in sorted((BOOK / folder).iterdir()) if path.is_file()]
-    digest = hashlib.sha256(json.dumps(cells, sort_keys=True).encode())
-    for path in [BOOK / "requirements.txt", *files]:
+    digest = hashlib.sha256(json.dumps([cells, kernel_pins()], sort_keys=True).encode())
+    for path in files:
         digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
