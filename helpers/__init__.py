@@ -6,6 +6,7 @@
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
 import matplotlib.style
 
 from helpers.ellipses import plot_gaussian, plot_mixture
@@ -35,6 +36,8 @@ __all__ = [
     "plot_mixture",
 ]
 
+# Start the notebook's backend now: older versions of matplotlib start it with the first figure, and show that one too late.
+plt.switch_backend(matplotlib.get_backend())
 matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
 
 #: The palette, as hex strings in the order in which a plot takes them.

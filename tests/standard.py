@@ -3,6 +3,7 @@
 A page is a notebook; a `.md` file becomes a notebook of one Markdown cell. Cells are counted from 1.
 """
 
+import ast
 import re
 from decimal import Decimal
 from statistics import median
@@ -180,6 +181,17 @@ def knob_faults(page):
     return found
 
 
+def unstable_sorts(page):
+    """Orders in which ties fall as the processor likes: NumPy and pandas sort with other instructions on other processors."""
+    found = []
+    for number, cell in chapters.code_cells(page):
+        for node in ast.walk(ast.parse(re.sub(r"^[%!].*", "", cell.source, flags=re.MULTILINE))):
+            name = getattr(getattr(node, "func", None), "attr", "")
+            if name in ("argsort", "sort_values", "argpartition") and not any(word.arg == "kind" for word in node.keywords):
+                found.append(f"cell {number}: {name} breaks ties by chance; say kind=\"stable\"")
+    return found
+
+
 def long_cells(page):
     """Visible code cells of more than 25 lines, or of more than 5 in the median."""
     visible = [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
@@ -318,6 +330,7 @@ OF_A_PAGE = [
     unclean_outputs,
     figures_without_alt_text,
     knob_faults,
+    unstable_sorts,
     unbacked_numbers,
     broken_directives,
     headings_out_of_order,
