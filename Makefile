@@ -8,7 +8,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book test execute bench pins clean
+.PHONY: book test check execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
@@ -16,14 +16,19 @@ book: $(READY)            ## Build the site into _build/html
 test: $(READY)            ## Re-execute every chapter, build the site, open it in a browser
 	$(BIN)/python -m pytest
 
+check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
+	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py
+
+kinds: $(READY)           ## Re-execute the chapters as on other processors and with other versions: make kinds, or make kinds KIND=AVX2
+	$(BIN)/python tools/kinds.py $(if $(KIND),--kind "$(KIND)")
 
 bench: $(READY)           ## Compare the speed of the sweeps and densities with that of a plain loop
 	$(BIN)/python tools/bench.py
 
 pins: $(READY)            ## Refresh requirements.txt from pyproject.toml (needs a network)
-	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --upgrade \
 		--all-extras --quiet --custom-compile-command "make pins" --output-file requirements.txt pyproject.toml
 

@@ -1,0 +1,108 @@
+"""`make kinds`: the kinds of machine are what they say, a cell that differs is named, and what cannot be had is said."""
+
+import asyncio
+import contextlib
+import subprocess
+import sys
+
+import kinds
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+import chapters
+
+WHO = """
+from numpy._core._multiarray_umath import __cpu_features__
+from threadpoolctl import threadpool_info
+blas = [each for each in threadpool_info() if each["user_api"] == "blas"]
+print({each["architecture"] for each in blas}, {each["num_threads"] for each in blas}, __cpu_features__["X86_V3"], __cpu_features__["X86_V4"])
+"""
+
+
+def executed(tmp_path, kind, *sources):
+    """Execute cells on a kind; return what each printed."""
+    path = tmp_path / "cells.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
+    bar = type("Bar", (), {"update": staticmethod(lambda: None)})
+    found, ended = asyncio.run(kinds.outputs(path, sys.executable, kinds.KINDS[kind][1], contextlib.AsyncExitStack(), bar))
+    assert ended == ""
+    return ["".join(output.get("text", "") for output in outputs).strip() for outputs in found.values()]
+
+
+@pytest.mark.parametrize(
+    ("kind", "core", "threads", "avx2", "avx512"),
+    [
+        ("no AVX", "Nehalem", 1, False, False),
+        ("AVX2", "Haswell", 1, True, False),
+        ("AVX-512, two threads", "SkylakeX", 2, True, True),
+    ],
+)
+def test_a_kernel_sees_the_processor_of_its_kind(tmp_path, kind, core, threads, avx2, avx512):
+    if reason := kinds.impossible(kind):
+        assert kind != "no AVX" or "x86-64" in reason
+        return  # what cannot be simulated here is a kind of its own, tested below
+    assert executed(tmp_path, kind, WHO) == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}"]
+
+
+def test_disturbed_data_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
+    code = """
+import numpy as np
+from sklearn.datasets import load_digits
+x = np.random.default_rng(0).normal(size=1000)
+pixels = load_digits().data
+print(0 < abs(x / np.array({}) - 1).max() <= 1e-12, 0 < abs(pixels - pixels.round()).max() < 1e-10, (pixels[:, 0] == 0).all())
+print(np.random.default_rng(0).permutation(5), sorted(name for name in globals() if "disturb" in name))
+"""
+    import numpy as np
+
+    plain = np.random.default_rng(0)
+    drawn = plain.normal(size=1000).tolist()
+    order = np.random.default_rng(0).permutation(5)
+    assert executed(tmp_path, "disturbed", code.replace("{}", str(drawn))) == [f"True True True\n{order} []"]
+
+
+STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_result", data={"text/plain": "a", "text/html": "<b>"})]
+
+
+@pytest.mark.parametrize(
+    ("actual", "told"),
+    [
+        (STORED, ""),
+        ([new_output("stream", text="one\ntwo 1.50\n"), STORED[1]], "stdout, line 2, column 7\n    now:    two 1.50\n    stored: two 1.49"),
+        (STORED[:1], "1 output(s), 2 stored; the first of the odd ones: {'text/plain': 'a'"),
+        ([STORED[0], new_output("error", ename="ValueError", evalue="no", traceback=[])], "error, line 1, column 1\n    now:    ValueError: no"),
+        ([STORED[0], new_output("display_data", data={**STORED[1].data, "image/png": "aGk="})], "a figure, and none is stored"),
+    ],
+)
+def test_a_cell_that_differs_is_told_with_both_values(actual, told):
+    found = kinds.difference(actual, STORED, figures=True)
+    assert found.startswith(told) if told else found == ""
+
+
+def test_what_cannot_be_had_is_named_and_the_others_still_run(monkeypatch, capsys):
+    monkeypatch.setattr(kinds.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(kinds, "ENVIRONMENTS", chapters.BOOK / "_build" / "kinds-of-the-tests")
+    monkeypatch.setitem(kinds.KINDS, "browser's versions", ("", {"OMP_NUM_THREADS": "1"}, sys.executable, "numpy==0.0.1"))
+    monkeypatch.setattr(kinds, "__cpu_features__", {})
+
+    async def run(kind, paths):
+        kinds.environment(kind)
+        return 0, 5
+
+    monkeypatch.setattr(kinds, "run", run)
+    assert kinds.main(["--kind", "no AVX", "--kind", "browser", "--kind", "disturbed", "topics"])
+    printed = capsys.readouterr().out
+    assert "no AVX: left out, this machine is aarch64, and only x86-64 can play another x86-64" in printed
+    assert "browser's versions: its environment could not be installed:\n" in printed and "numpy==0.0.1" in printed
+    assert "disturbed: 0 of 5 cells differ" in printed
+    monkeypatch.undo()
+    monkeypatch.setattr(kinds, "__cpu_features__", {"AVX2": True})
+    assert kinds.impossible("AVX2") == "" and kinds.impossible("AVX-512") == "this processor has no AVX512F"
+
+
+@pytest.mark.parametrize(("arguments", "told"), [(["nowhere"], "no chapter is called nowhere"), (["--kind", "ARM"], "no kind begins with ARM")])
+def test_unknown_names_are_refused(arguments, told):
+    command = [sys.executable, chapters.BOOK / "tools" / "kinds.py", *arguments]
+    run = subprocess.run(command, capture_output=True, encoding="utf-8")
+    assert run.returncode == 2 and told in run.stderr
