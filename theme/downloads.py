@@ -1,0 +1,64 @@
+"""The book's local Sphinx extension for what a reader downloads of a chapter: the notebook, and one to work in.
+
+The theme's menu has the notebook as it is stored. This adds the same without outputs and solutions.
+"""
+
+import re
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell
+
+
+def to_work_in(notebook):
+    """Return a copy of a notebook without outputs, with an empty cell in the place of each solution."""
+    cells, solution = [], False
+    for cell in notebook.cells:
+        if mark := re.search(r"\{solution-(start|end)\}", cell.source if cell.cell_type == "markdown" else ""):
+            solution = mark[1] == "start"
+            if solution:
+                cells.append(new_code_cell("# Your solution", id=cell.id))
+        elif not solution:
+            cells.append(cell)
+    copy = nbformat.from_dict({**notebook, "cells": cells})
+    for cell in copy.cells:
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    copy.metadata.pop("executed_with", None)
+    return copy
+
+
+def work_name(source):
+    """Return the address of a notebook's copy to work in, next to its own."""
+    return source.removesuffix(".ipynb") + "-to-work-in.ipynb"
+
+
+def offer(app, pagename, templatename, context, doctree):
+    """Write the copy, and put it into the menu of downloads, below the notebook."""
+    path = Path(app.env.doc2path(pagename)) if pagename in app.env.all_docs else None
+    if doctree is None or path is None or path.suffix != ".ipynb" or app.builder.name != "html":
+        return
+    notebook = nbformat.read(path, as_version=4)
+    if not any("{solution-start}" in cell.source for cell in notebook.cells):
+        return
+    name = work_name(context["sourcename"])
+    copy = Path(app.outdir) / "_sources" / name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(to_work_in(notebook), copy)
+    button = {
+        "type": "link",
+        "url": f"{context['pathto']('_sources', 1)}/{name}",
+        "text": ".ipynb to work in",
+        "icon": "fas fa-pencil-alt",
+        "tooltip": "Download the notebook without outputs and solutions",
+        "label": "download-work-button",
+    }
+    for group in context["header_buttons"]:
+        if group["label"] == "download-buttons":
+            place = [entry["label"] for entry in group["buttons"]].index("download-source-button")
+            group["buttons"].insert(place + 1, button)
+
+
+def setup(app):
+    app.connect("html-page-context", offer, priority=502)  # after the theme's own buttons
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
