@@ -159,7 +159,7 @@ class thumbnail(nodes.image):
 def visit_thumbnail(self, node):
     source = f"{self.builder.imgpath}/{quote(self.builder.images[node['uri']])}"
     size = 'width="{}" height="{}"'.format(*node["pixels"])  # not "width" and "height", or Sphinx links the file
-    self.body.append(f'<img src="{source}" alt="{escape(node["alt"])}" {size} loading="lazy" decoding="async">')
+    self.body.append(f'<img src="{source}" alt="{escape(node["alt"])}" {size} loading="lazy" decoding="async" />')
 
 
 def depart_thumbnail(self, node):
