@@ -265,7 +265,8 @@ def test_terms_without_scripts_are_links(visit):
 
 @pytest.mark.parametrize("path", CHAPTERS, ids=lambda path: path.stem)
 def test_a_page_offers_its_notebook_as_it_is_and_one_to_work_in(html, site, path):
-    links = [link["href"] for link in html(f"chapters/{path.stem}.html").select(".dropdown-download-buttons a")]
+    offered = html(f"chapters/{path.stem}.html").select(".dropdown-download-buttons a[href*='_sources']")
+    links = [link["href"] for link in offered]
     assert links == [f"../_sources/chapters/{path.stem}.ipynb", f"../_sources/chapters/{path.stem}-to-work-in.ipynb"]
     as_it_is, to_work_in = (nbformat.read((site / "chapters" / link).resolve(), as_version=4) for link in links)
     assert as_it_is == chapters.read(path)
