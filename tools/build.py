@@ -6,13 +6,45 @@ import subprocess
 import sys
 
 import chapters
+import manuscript
 
 SITE = chapters.BOOK / "_build" / "html"
+PAPER = SITE.with_name("paper")  # the PDF and the EPUB: see paper.py
 
 
 def in_cell(place):
     """Turn myst-nb's line number of a notebook, the cell's number times 10,000 plus its line, into words."""
     return f".ipynb, cell {int(place[1])}, line {int(place[2])}:"
+
+
+def made_from(path):
+    """Return the file beside a PDF or EPUB that has the digest of its text."""
+    return path.with_name(f"{path.name}.digest")
+
+
+def size(path):
+    """Return the size of a file in words."""
+    return f"{path.stat().st_size / 1e6:.1f} MB"
+
+
+def offer(site):
+    """Put the PDF and the EPUB on a site and into its menus, if they have its text; take away those that have an older one."""
+    made = sorted(path.with_suffix("") for path in PAPER.glob("*.digest"))
+    digest = manuscript.read(site).digest() if made else ""
+    offered = [path for path in reversed(made) if path.exists() and made_from(path).read_text("utf-8") == digest]
+    for path in offered:
+        shutil.copy(path, site)
+    for page in site.rglob("*.html"):
+        up = "../" * (len(page.relative_to(site).parts) - 1)
+        links = [f'href="{up}{path.name}" download>{path.suffix[1:].upper()}, {size(path)}</a>' for path in offered]
+        entries = "".join(f'<li class="paper-edition"><a class="btn btn-sm dropdown-item" {link}</li>\n' for link in links)
+        sentence = "The whole book to print, or for an e-reader: " + " or ".join(f"<a {link}" for link in links) + "." if links else ""
+        text = page.read_text("utf-8")
+        new = re.sub(r'<li class="paper-edition">.*?</li>\n', "", text)
+        new = re.sub(r'(dropdown-download-buttons.*?<ul class="dropdown-menu">\n)', rf"\1{entries}", new, count=1, flags=re.DOTALL)
+        new = re.sub(r'<p class="paper-editions">.*?</p>', f'<p class="paper-editions">{sentence}</p>', new)
+        if new != text:
+            page.write_text(new, "utf-8", newline="\n")
 
 
 def build(site=SITE):
@@ -45,6 +77,7 @@ def build(site=SITE):
     if missing:
         return [f"The build made no page of {page}" for page in missing]
 
+    offer(built)
     if site.exists():
         site.rename(previous)
     built.rename(site)
