@@ -18,7 +18,7 @@ import chapters
 import manuscript
 
 PAPER = chapters.BOOK / "theme" / "paper"
-TYPES = {".xhtml": "application/xhtml+xml", ".css": "text/css", ".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml", ".jpg": "image/jpeg"}
+TYPES = {".xhtml": "application/xhtml+xml", ".css": "text/css", ".png": "image/png", ".webp": "image/webp", ".svg": "image/svg+xml", ".jpg": "image/jpeg", ".woff2": "font/woff2"}
 CONTAINER = """\
 <?xml version="1.0" encoding="utf-8"?>
 <container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container">
@@ -31,9 +31,15 @@ def body(page):
     """Return a page as XHTML, and the names of its pictures in the site."""
     article = copy.deepcopy(page.article)
     pictures = []
-    for node in article.iter(lxml.html.etree.Element):
+    for node in list(article.iter(lxml.html.etree.Element)):
         if node.tag == "a" and ":" not in node.get("href", ":"):
             node.attrib["href"] = re.sub(r"\.html(?=#|$)", ".xhtml", node.get("href"))
+        if node.tag.startswith("m") and node.tag not in ("math", "mstyle"):
+            core = {name: node.attrib.pop(name) for name in ("displaystyle", "scriptlevel") if name in node.attrib}
+            if core:  # EPUB has MathML 3, where these two are mstyle's alone
+                style = node.makeelement("mstyle", core)
+                node.getparent().replace(node, style)
+                style.append(node)
         if node.tag == "img":
             pictures.append(manuscript.locate(page, node.get("src"))[0])
             node.attrib["src"] = node.get("src").replace(".webp", ".png")
@@ -61,23 +67,24 @@ def write(book, site, path, facts):
     """
     templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PAPER), autoescape=True)
     facts = {**facts, "book": book, "identifier": uuid.uuid5(uuid.NAMESPACE_OID, f"{book.title}, {book.author}")}
+    styles = ["_static/formulas.css", "paper.css", "code.css"]
     files = {"paper.css": (PAPER / "paper.css").read_text("utf-8"), "code.css": HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight")}
 
     def xhtml(template, name, **more):
         up = "../" * name.count("/")
-        files[name] = templates.get_template(template).render(**facts, **more, styles=[f"{up}paper.css", f"{up}code.css"])
+        files[name] = templates.get_template(template).render(**facts, **more, styles=[f"{up}{style}" for style in styles])
 
     xhtml("page.xhtml", "title-page.xhtml", title=book.title)
     xhtml("nav.xhtml", "nav.xhtml")
-    pictures = set()
+    found_on_site = {"_static/formulas.css", "_static/formulas.woff2"}
     for page in book.pages:
         text, found = body(page)
         xhtml("page.xhtml", f"{page.name}.xhtml", title=page.title, body=text)
-        pictures.update(found)
-    pictures = {picture: picture.replace(".webp", ".png") for picture in sorted(pictures)}
+        found_on_site.update(found)
+    from_site = {name: name.replace(".webp", ".png") for name in sorted(found_on_site)}
     items = [
         {"id": f"item-{number}", "href": name, "type": TYPES[name[name.rindex("."):]], "properties": "nav" if name == "nav.xhtml" else "mathml" if "<math" in files.get(name, "") else ""}
-        for number, name in enumerate([*files, *pictures.values()])
+        for number, name in enumerate([*files, *from_site.values()])
     ]
     files["package.opf"] = templates.get_template("package.opf").render(**facts, items=items)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -89,16 +96,16 @@ def write(book, site, path, facts):
         for name, text in files.items():
             add(f"book/{name}", text)
         with ThreadPoolExecutor() as pool:
-            for name, content in zip(pictures.values(), pool.map(lambda name: picture(site / name), pictures)):
-                add(f"book/{name}", content, zipfile.ZIP_STORED)
+            for name, content in zip(from_site.values(), pool.map(lambda name: content_of(site / name), from_site)):
+                add(f"book/{name}", content)
     if not shutil.which("java"):
         print("The EPUB was not checked: epubcheck needs a Java.")
     elif faults := check(path):
         raise ValueError("\n".join(["The EPUB is not valid:", *faults]))
 
 
-def picture(path):
-    """Return the bytes of a picture; a WebP, which older e-readers do not know, as a PNG of 256 colours, which has no more bytes."""
+def content_of(path):
+    """Return the bytes of a file of the site; a WebP, which older e-readers do not know, as a PNG of 256 colours, which has no more bytes."""
     if path.suffix != ".webp":
         return path.read_bytes()
     with Image.open(path) as image, io.BytesIO() as file:

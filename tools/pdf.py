@@ -4,7 +4,6 @@ import copy
 import os
 import shutil
 import tempfile
-from importlib.resources import files
 from pathlib import Path
 
 import jinja2
@@ -79,7 +78,7 @@ def write(book, site, path, facts):
     heads = [{"page": place(page.name), "left": part.caption or book.title, "right": page.title} for part in book.parts for page in part.pages]
     html = jinja2.Environment(loader=jinja2.FileSystemLoader(PAPER), autoescape=True).get_template("book.html").render(
         **facts, book=book, heads=heads, place=place,
-        styles=[(PAPER / name).as_uri() for name in ("paper.css", "print.css")],
+        styles=[file.as_uri() for file in (site / "_static" / "formulas.css", PAPER / "paper.css", PAPER / "print.css")],
         highlighting=HtmlFormatter(style="a11y-high-contrast-light").get_style_defs(".highlight"),
         fonts=[((fonts / file).as_uri(), *rest) for file, *rest in FONTS],
         bodies={page.name: body(page, part, site) for part in book.parts for page in part.pages},
