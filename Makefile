@@ -1,6 +1,7 @@
 # Two commands do everything: `make book` and `make test`. The others are for authors.
 # PYTHON chooses the Python that the environment is made from: make book PYTHON=python3.12
 PYTHON ?= python3
+SOLUTIONS ?= yes
 ifeq ($(OS),Windows_NT)
 BIN := .venv/Scripts
 else
@@ -8,10 +9,13 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book test check execute kinds bench pins clean
+.PHONY: book pdf epub test check execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
+
+pdf epub: book            ## Build the site, and of it a PDF or an EPUB into _build/paper; SOLUTIONS=no leaves the solutions out
+	$(BIN)/python tools/paper.py $@ --solutions $(SOLUTIONS)
 
 test: $(READY)            ## Re-execute every chapter, build the site, open it in a browser
 	$(BIN)/python -m pytest

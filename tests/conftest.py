@@ -3,12 +3,12 @@
 import functools
 import http.server
 import os
-import shutil
 import threading
 from urllib.parse import urlsplit
 
 import build
 import chapters
+import pdf
 import pytest
 from playwright.sync_api import Error, sync_playwright
 
@@ -62,11 +62,9 @@ def address(site):
 @pytest.fixture(scope="module")
 def browser():
     """Chromium: the one that CHROMIUM names, the system's, or Playwright's own."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = next((path for name in names if name and (path := shutil.which(name))), None)
     with sync_playwright() as playwright:
         try:
-            browser = playwright.chromium.launch(executable_path=found, args=SWITCHES)
+            browser = playwright.chromium.launch(executable_path=pdf.find_chromium(), args=SWITCHES)
         except Error as error:
             missing = f"no Chromium: install one, or name it in CHROMIUM ({str(error).strip().splitlines()[0]})"
             pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)

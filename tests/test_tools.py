@@ -24,6 +24,15 @@ BIBLIOGRAPHY = "@book{someone, author = {Someone, A.}, title = {A Book}, publish
 def book(tmp_path, monkeypatch):
     """A book of two pages, executed, in a folder whose name has spaces and letters beyond ASCII."""
     book = tmp_path / "Mein Buch, übersetzt"
+    copy_tools(book)
+    monkeypatch.setattr(chapters, "BOOK", book)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    write(book, "print(1 + 1)", "load_table = open('../data/table.csv').read\nprint(load_table())")
+    return book
+
+
+def copy_tools(book):
+    """Put all of a book but its chapters into a folder, with a first page."""
     for folder in ("tools", "helpers", "theme"):
         shutil.copytree(ROOT / folder, book / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("_config.yml", "pyproject.toml", "requirements.txt"):
@@ -34,10 +43,6 @@ def book(tmp_path, monkeypatch):
     (book / "_toc.yml").write_text(TOC)
     (book / "references.bib").write_text(BIBLIOGRAPHY)
     (book / "chapters" / "index.md").write_text("# The book\n\n{doc}`eins`\n\n```{bibliography}\n```\n")
-    monkeypatch.setattr(chapters, "BOOK", book)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    write(book, "print(1 + 1)", "load_table = open('../data/table.csv').read\nprint(load_table())")
-    return book
 
 
 def chapter(book):

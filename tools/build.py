@@ -32,13 +32,13 @@ def offer(site):
     made = sorted(path.with_suffix("") for path in PAPER.glob("*.digest"))
     digest = manuscript.read(site).digest() if made else ""
     offered = [path for path in reversed(made) if path.exists() and made_from(path).read_text("utf-8") == digest]
-    for path in offered:
-        shutil.copy(path, site)
+    for path in made:
+        shutil.copy(path, site) if path in offered else (site / path.name).unlink(missing_ok=True)
     for page in site.rglob("*.html"):
         up = "../" * (len(page.relative_to(site).parts) - 1)
-        links = [f'href="{up}{path.name}" download>{path.suffix[1:].upper()}, {size(path)}</a>' for path in offered]
-        entries = "".join(f'<li class="paper-edition"><a class="btn btn-sm dropdown-item" {link}</li>\n' for link in links)
-        sentence = "The whole book to print, or for an e-reader: " + " or ".join(f"<a {link}" for link in links) + "." if links else ""
+        links = [(f'href="{up}{path.name}" download', f"{path.suffix[1:].upper()}, {size(path)}") for path in offered]
+        entries = "".join(f'<li class="paper-edition"><a class="btn btn-sm dropdown-item" {to}>Whole book: {words}</a></li>\n' for to, words in links)
+        sentence = "The whole book, to print or for an e-reader: " + ", ".join(f"<a {to}>{words}</a>" for to, words in links) + "." if links else ""
         text = page.read_text("utf-8")
         new = re.sub(r'<li class="paper-edition">.*?</li>\n', "", text)
         new = re.sub(r'(dropdown-download-buttons.*?<ul class="dropdown-menu">\n)', rf"\1{entries}", new, count=1, flags=re.DOTALL)

@@ -180,8 +180,9 @@ def place_solutions(article, wanted):
             answer.drop_tree()
     for solution in with_class(article, "solution"):
         if wanted:
-            exercise = article.get_element_by_id(solution.find(".//a").get("href")[1:])
-            exercise.append(builder.P(builder.A("Solution", href="#" + solution.get("id")), builder.CLASS("to-solution")))
+            exercise = article.get_element_by_id(solution.find(".//a").get("href")[1:], None)
+            if exercise is not None:  # else check_links says so
+                exercise.append(builder.P(builder.A("Solution", href="#" + solution.get("id")), builder.CLASS("to-solution")))
         solution.drop_tree()
         end.append(solution)
     if wanted and len(end) > 1:

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -58,6 +59,11 @@ def make(kind, solutions=True):
     path = build.PAPER / f"{manuscript.slug(book.title)}{'' if solutions else '-without-solutions'}.{kind}"
     unfinished = build.PAPER / f"unfinished.{kind}"
     maker.write(book, build.SITE, unfinished, facts)
+    if kind == "epub":
+        if not shutil.which("java"):
+            print("The EPUB was not checked: epubcheck needs a Java.")
+        elif faults := maker.check(unfinished):
+            raise ValueError("\n".join(["The EPUB is not valid:", *faults]))
     build.made_from(path).unlink(missing_ok=True)
     unfinished.replace(path)
     build.made_from(path).write_text(book.digest(), "utf-8")

@@ -46,6 +46,8 @@ def body(page, part, site):
         if node.tag in ("h1", "h2", "h3", "h4"):
             node.attrib["class"] = f"level-{node.tag[1]}"
             node.tag = f"h{int(node.tag[1]) + bool(part.caption)}"
+        if node.tag in ("figure", "figcaption"):  # the picture alone is a figure for screen readers, with its alternative text
+            node.attrib["class"], node.tag = node.tag, "div"
         if node.get("id"):
             node.attrib["id"] = place(page.name, node.get("id"))
         if node.tag == "a" and ":" not in node.get("href", ":"):

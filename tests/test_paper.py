@@ -1,0 +1,314 @@
+"""The PDF and the EPUB, on a small book with all that has to change on the way from the screen to paper."""
+
+import base64
+import io
+import os
+import re
+import shutil
+import zipfile
+from pathlib import PurePosixPath
+
+import lxml.etree
+import nbformat
+import pikepdf
+import pypdfium2
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image
+
+import chapters
+import epub
+import manuscript
+from test_tools import METADATA, copy_tools, run
+
+TOC = """\
+format: jb-book
+root: chapters/index
+parts:
+  - caption: "Part I. Counting"
+    numbered: true
+    chapters:
+      - file: chapters/one
+      - file: chapters/two
+"""
+ONE = """\
+# Chapter one
+
+A link to {doc}`two`, to {ref}`its summary <two-summary>`, to {ref}`my-exercise`, and a citation {cite:p}`someone`.
+
+## Summary
+
+The mean is $\\mu = \\frac{1}{N} \\sum_n x_n$, as $\\tfrac{1}{2} \\left(\\begin{matrix} 1 \\\\ 2 \\end{matrix}\\right)$ shows.
+
+```{exercise}
+:label: my-exercise
+What is asked.
+```
+"""
+CHECK = """\
+## Check yourself
+
+**What is two and two?**
+
+```{dropdown} Five
+No, that is a feedback.
+```
+
+```{dropdown} Four
+Yes.
+```
+
+## Last section
+
+The end.
+"""
+TWO = "# Chapter two\n\nA text.\n\n(two-summary)=\n## Summary\n\nNothing but a {doc}`link <one>`."
+FACTS = {"version": "1", "date": "today", "modified": "2000-02-29T00:00:00Z", "solutions": True}
+WORDS = [f"word{number}" for number in range(40)]
+LONG = "total = sum([" + ", ".join(WORDS) + "])"
+
+
+def picture(shade):
+    """An image that a cell displayed."""
+    file = io.BytesIO()
+    Image.new("RGB", (70, 40), (shade, 99, 99)).save(file, "PNG")
+    return new_output("display_data", {"image/png": base64.b64encode(file.getvalue()).decode()})
+
+
+def write(book, name, *cells):
+    """Write a chapter as if it had just been executed."""
+    notebook = new_notebook(cells=list(cells), metadata=METADATA)
+    notebook.metadata["executed_with"] = chapters.fingerprint(notebook)
+    nbformat.write(notebook, book / "chapters" / f"{name}.ipynb")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory):
+    """A book of three pages, and its site."""
+    book = tmp_path_factory.mktemp("paper") / "Mein Buch, übersetzt"
+    copy_tools(book)
+    (book / "_toc.yml").write_text(TOC)
+    (book / "chapters" / "index.md").write_text('# The book\n\n<p class="paper-editions"></p>\n\n```{bibliography}\n```\n')
+    positions = [part for shade in (1, 2, 3) for part in (new_output("stream", text=f"Step {shade}\n"), picture(shade))]
+    alt = {"mystnb": {"image": {"alt": "A grey rectangle"}}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chapters, "BOOK", book)
+        write(
+            book, "one", new_markdown_cell(ONE),
+            new_markdown_cell("```{solution-start} my-exercise\n:class: dropdown\n```"),
+            new_code_cell("print('the secret')", execution_count=1, outputs=[new_output("stream", text="the secret\n")]),
+            new_markdown_cell("```{solution-end}\n```"),
+            new_code_cell(LONG, execution_count=2),
+            new_code_cell("turn()", execution_count=3, outputs=positions, metadata={"knob": {"label": "Step", "start": 1}, **alt}),
+            new_code_cell("folded()", execution_count=4, outputs=[picture(9)], metadata={"tags": ["hide-input"], **alt}),
+            new_markdown_cell(CHECK),
+        )
+        write(book, "two", new_markdown_cell(TWO))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOURCE_DATE_EPOCH", "951782400")  # the book is in no repository
+        status, printed = run(book, "build.py")
+        assert status == 0, printed
+        patch.setattr(chapters, "BOOK", book)
+        yield book
+
+
+@pytest.fixture(scope="module")
+def printed(book, browser):
+    """The PDF; its tool was run."""
+    status, said = run(book, "paper.py", "pdf")
+    assert status == 0, said
+    path = book / "_build" / "paper" / "stories-that-make-data.pdf"
+    assert f"The book is in _build/paper/{path.name} (" in said
+    return path
+
+
+@pytest.fixture(scope="module")
+def packed(book):
+    """The EPUB; its tool was run."""
+    status, said = run(book, "paper.py", "epub")
+    assert status == 0, said
+    assert ("was not checked" in said) == (shutil.which("java") is None)
+    return book / "_build" / "paper" / "stories-that-make-data.epub"
+
+
+@pytest.fixture
+def pages(printed):
+    """The text of each page of the PDF."""
+    document = pypdfium2.PdfDocument(printed)
+    yield [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in document]
+    document.close()
+
+
+def test_pdf_has_outline_tags_and_fonts(printed):
+    with pikepdf.open(printed) as pdf:
+        def titles(items):
+            return [(item.title, titles(item.children)) for item in items]
+
+        with pdf.open_outline() as outline:
+            *front, part = titles(outline.root)
+        assert [title for title, _ in front] == ["Contents", "The book"]
+        sections = [("1.1. Summary", []), ("1.2. Check yourself", []), ("1.3. Last section", []), ("Solutions", [])]
+        assert part == ("Part I. Counting", [("1. Chapter one", sections), ("2. Chapter two", [("2.1. Summary", [])])])
+        assert str(pdf.Root.Lang) == "en" and pdf.Root.MarkInfo.Marked and pdf.Root.PageMode == "/UseOutlines"
+        assert str(pdf.docinfo["/Title"]) == "Stories That Make Data" and "authors" in str(pdf.docinfo["/Author"])
+        tags = [item for item in pdf.objects if isinstance(item, pikepdf.Dictionary) and item.get("/Type") == "/StructElem"]
+        kinds = {str(tag.S) for tag in tags}
+        assert {"/H1", "/H2", "/H3", "/P", "/L", "/Link", "/Figure"} <= kinds, kinds
+        told = [str(tag.get("/Alt", "")) for tag in tags if tag.S == "/Figure"]
+        assert sorted(told) == ["A grey rectangle", "A grey rectangle Step 2"]
+        fonts = [item for item in pdf.objects if isinstance(item, pikepdf.Dictionary) and item.get("/Type") == "/FontDescriptor"]
+        assert fonts and all("/FontFile2" in font or "/FontFile3" in font for font in fonts)
+
+
+def test_links_of_the_pdf_lead_to_their_places(printed, pages):
+    with pikepdf.open(printed) as pdf:
+        number = {page.objgen: index for index, page in enumerate(pdf.pages)}
+        places = {name: number[place[0].objgen] for name, place in pdf.Root.Dests.items()}
+        targets = []
+        for page in pdf.pages:
+            for link in page.get("/Annots", []):
+                if "/Dest" in link:
+                    targets.append(str(link.Dest))
+                else:
+                    assert str(link.A.URI).startswith("https://"), link.A.URI
+        assert set(targets) <= set(places)
+    assert {"/chapters-two", "/chapters-two--two-summary", "/chapters-one--my-exercise", "/chapters-one--summary"} <= set(targets)
+    assert "2. Chapter two\n" in pages[places["/chapters-two--two-summary"]]
+    assert "1. Chapter one\n" in pages[places["/chapters-one--summary"]]
+    contents = pages[2]
+    assert "Contents\n" in contents
+    for title, name in {"1. Chapter one": "/chapters-one", "1.1. Summary": "/chapters-one--summary", "2.1. Summary": "/chapters-two--summary"}.items():
+        assert re.search(rf"^{title}\s+{places[name] + 1}$", contents, re.MULTILINE), contents
+    exercise = next(text for text in pages if "What is asked." in text)
+    solution = next(number for name, number in places.items() if "solution-" in name)
+    assert f"Solution, page {solution + 1}" in exercise
+
+
+def test_pages_have_heads_and_numbers(pages):
+    assert "Counting" not in pages[0]
+    for index, text in enumerate(pages[2:], start=3):
+        assert re.search(rf"(^|\n){index}(\n|$)", text), text
+    inside = [(number, text) for number, text in enumerate(pages, start=1) if number > 4 and "hapter" in text]
+    for number, text in inside[1:]:
+        head = "Part I. Counting" if number % 2 == 0 else "Chapter"
+        assert head in text.split("\n")[0] or head in text.split("\n")[-2:][0], text
+
+
+def test_solutions_and_answers_stand_at_the_end_of_the_chapter(pages):
+    text = "\n".join(pages)
+    order = ["What is asked.", "Last section\n", "\nSolutions\n", "No, that is a feedback.", "Solution to Exercise 1.1", "the secret"]
+    places = [text.rindex(part) for part in order]
+    assert places == sorted(places)
+    assert "a. Five" in text and "b. Four" in text
+
+
+def test_long_code_goes_on_in_the_next_line(printed):
+    document = pypdfium2.PdfDocument(printed)
+    for page in document:
+        text = page.get_textpage()
+        if "word39" in text.get_text_bounded():
+            break
+    said = text.get_text_bounded()
+    assert all(re.search(rf"{word}\b", said) for word in WORDS)
+    start, end = said.index("total = sum"), said.index("word39")
+    boxes = [text.get_charbox(index) for index in range(start, end + 6)]
+    width, _ = page.get_size()
+    assert all(50 < left <= right < width - 50 for left, _, right, _ in boxes if right > left)
+    lines = {round(bottom / 3) for _, bottom, _, _ in boxes if bottom}
+    assert len(lines) >= 3
+    assert 2 <= said.count("\N{RIGHTWARDS ARROW WITH HOOK}") <= len(lines)
+    document.close()
+
+
+def test_a_knob_prints_the_position_that_it_starts_at(pages):
+    text = " ".join("\n".join(pages).split())
+    assert "Step 2 Picture 2 of 3; on the site a slider turns through them." in text
+    assert "Step 1" not in text and "Step 3" not in text
+    assert "folded()" in text
+
+
+def test_epub_is_whole(packed, book):
+    with zipfile.ZipFile(packed) as archive:
+        names = archive.namelist()
+        assert names[0] == "mimetype" and archive.infolist()[0].compress_type == zipfile.ZIP_STORED
+        assert archive.read("mimetype") == b"application/epub+zip"
+        package = lxml.etree.fromstring(archive.read("book/package.opf"))
+        texts = {name: lxml.etree.fromstring(archive.read(name)) for name in names if name.endswith(".xhtml")}
+    items = {f"book/{item.get('href')}": item for item in package.iterfind(".//{*}item")}
+    assert set(items) == set(names) - {"mimetype", "META-INF/container.xml", "book/package.opf"}
+    read = [item.get("idref") for item in package.iterfind(".//{*}itemref")]
+    assert [name for identifier in read for name in items if items[name].get("id") == identifier] == [
+        f"book/{name}.xhtml" for name in ("title-page", "nav", "chapters/index", "chapters/one", "chapters/two")
+    ]
+    places = {name: [node.get("id") for node in text.iter() if node.get("id")] for name, text in texts.items()}
+    followed = 0
+    for name, text in texts.items():
+        assert len(set(places[name])) == len(places[name])
+        assert not list(text.iter("{*}script", "{*}details", "{*}button"))
+        assert bool(list(text.iter("{http://www.w3.org/1998/Math/MathML}math"))) == ("mathml" in items[name].get("properties", ""))
+        for node in text.iter("{*}a", "{*}img"):
+            to = node.get("href", node.get("src"))
+            if not to.startswith("https:"):
+                path, _, place = to.partition("#")
+                target = os.path.normpath(PurePosixPath(name).parent / path).replace("\\", "/") if path else name
+                assert target in names and (not place or place in places[target]), to
+                followed += 1
+        assert all(image.get("alt") for image in text.iter("{*}img"))
+    assert followed > 15
+    one = "".join(texts["book/chapters/one.xhtml"].itertext())
+    assert "the secret" in one and "Step 2" in one and "Step 3" not in one
+
+
+def test_same_text_gives_the_same_epub(book, tmp_path):
+    site = book / "_build" / "html"
+    for name in ("first", "second"):
+        epub.write(manuscript.read(site), site, tmp_path / name, FACTS)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+def test_epubcheck_is_asked(packed, tmp_path):
+    if not shutil.which("java"):
+        assert not os.environ.get("CI"), "no Java: .ci/run installs one"
+        return
+    spoiled = tmp_path / "spoiled.epub"
+    with zipfile.ZipFile(packed) as sound, zipfile.ZipFile(spoiled, "w") as archive:
+        for name in sound.namelist():
+            archive.writestr(name, sound.read(name).replace(b"<h1>", b"<h1><section>").replace(b"</h1>", b"</section></h1>"))
+    faults = epub.check(spoiled)
+    assert any("one.xhtml" in fault and "section" in fault for fault in faults), faults
+
+
+def test_solutions_can_be_left_out(book, tmp_path):
+    site = book / "_build" / "html"
+    epub.write(manuscript.read(site, solutions=False), site, tmp_path / "without.epub", {**FACTS, "solutions": False})
+    with zipfile.ZipFile(tmp_path / "without.epub") as archive:
+        one = archive.read("book/chapters/one.xhtml").decode()
+        assert "without solutions" in archive.read("book/title-page.xhtml").decode()
+    assert "What is asked." in one and "Five" in one
+    assert "secret" not in one and "feedback" not in one and "olution" not in one
+
+
+def test_site_offers_what_is_of_its_text(book, printed, packed):
+    site, page = book / "_build" / "html", book / "_build" / "html" / "chapters" / "one.html"
+    size = f"{packed.stat().st_size / 1e6:.1f} MB"
+    assert (site / packed.name).read_bytes() == packed.read_bytes() and (site / printed.name).exists()
+    text = page.read_text("utf-8")
+    assert text.count('class="paper-edition"') == 2 and f'href="../{packed.name}" download>Whole book: EPUB, {size}</a>' in text
+    home = (site / "chapters" / "index.html").read_text("utf-8")
+    assert re.search(rf'<p class="paper-editions">.*href="../{printed.name}" download>PDF, .*, .*EPUB, {size}</a>\.</p>', home)
+
+    # A fault leaves the last good file, and a site with another text does not offer it.
+    good = packed.read_bytes()
+    page.write_text(text.replace("#my-exercise", "#nowhere").replace("What is asked", "What was asked"), "utf-8")
+    status, said = run(book, "paper.py", "epub")
+    assert status == 1 and "nowhere" in said and "Traceback" not in said
+    assert packed.read_bytes() == good
+    page.write_text(text.replace("What is asked", "What was asked"), "utf-8")
+    status, said = run(book, "paper.py", "pdf", "--solutions", "no")
+    assert status == 0, said
+    assert {path.name for path in packed.parent.glob("*.pdf")} == {printed.name, f"{printed.stem}-without-solutions.pdf"}
+    assert "paper-edition\"" not in page.read_text("utf-8") and not (site / packed.name).exists()
+    page.unlink()
+    status, said = run(book, "paper.py", "pdf")
+    assert status == 1 and "chapters/one.html: no such page; build the site first" in said
+    page.write_text(text, "utf-8")
