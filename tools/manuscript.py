@@ -172,7 +172,7 @@ def place_solutions(article, wanted):
         back.attrib["href"] = f"#check-{number}"
         title.append(back)
         end.append(builder.DIV(title, told, builder.CLASS("solution"), id=f"check-{number}-answers"))
-        question.attrib["id"] = f"check-{number}"
+        question.attrib.update({"id": f"check-{number}", "class": "question"})
         answers[0].addprevious(asked)
         if wanted:
             asked.addnext(builder.P(builder.A("Answers", href=f"#check-{number}-answers"), builder.CLASS("to-solution")))
