@@ -21,7 +21,7 @@ import chapters
 UNSEEN = """
     .//script | .//style | .//*[contains(@class, "headerlink")] | .//*[contains(@class, "toctree-wrapper")]
     | .//*[contains(@class, "knob-controls")] | .//details[contains(@class, "hide")]/summary
-    | .//*[contains(@class, "paper-editions")]
+    | .//*[contains(@class, "paper-editions")] | .//*[@popover]
 """
 
 
@@ -96,7 +96,9 @@ def read(site, solutions=True):
 
     parts = [Part("", [read_page(site, start, solutions)])]
     for tree in toc.root.subtrees:
-        parts.append(Part(tree.caption or "", [read_page(site, name, solutions) for item in tree.items for name in below(item)]))
+        pages = [read_page(site, name, solutions) for item in tree.items for name in below(item)]
+        # A page of all figures has nothing that is not elsewhere, and doubles the size of the file.
+        parts.append(Part(tree.caption or "", [page for page in pages if not with_class(page.article, "figures", "ul")]))
     book = Manuscript(settings["title"], settings["author"], parts)
     check_links(book)
     return book
@@ -132,8 +134,10 @@ def with_class(node, name, tag="*"):
 
 def unfold(article):
     """Open what folds, and keep the position of a knob that stands first, with a note of the others."""
-    for cell in with_class(article, "hide", "details"):
-        cell.tag, cell.attrib["class"] = "div", "unfolded"
+    for folded in article.xpath('.//details[not(contains(@class, "sd-dropdown"))]'):
+        folded.tag, folded.attrib["class"] = "div", "unfolded"
+        for title in folded.findall("summary"):
+            title.tag, title.attrib["class"] = "p", "admonition-title"
     for knob in with_class(article, "knob"):
         positions = with_class(knob, "knob-position")
         number = next(number for number, position in enumerate(positions, start=1) if "shown" in position.get("class"))
@@ -210,7 +214,7 @@ def tidy(article):
     """Leave what XHTML allows: an identifier once a page, and no attribute of HTML's past."""
     seen = set()
     for node in article.iter(lxml.html.etree.Element):
-        for attribute in ("loading", "decoding", "border", "valign", "halign"):
+        for attribute in ("loading", "decoding", "border", "valign", "halign", "aria-describedby"):
             node.attrib.pop(attribute, None)
         if "href" in node.attrib:
             node.attrib["href"] = node.get("href").replace("<", "%3C").replace(">", "%3E")  # in the DOIs of some journals
