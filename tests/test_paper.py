@@ -44,6 +44,11 @@ The mean is $\\mu = \\frac{1}{N} \\sum_n x_n$, as $\\tfrac{1}{2} \\left(\\begin{
 :label: my-exercise
 What is asked.
 ```
+
+```{exercise}
+:label: other-exercise
+What nobody solves.
+```
 """
 CHECK = """\
 ## Check yourself
