@@ -7,6 +7,7 @@ import sys
 
 import kinds
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
@@ -20,13 +21,15 @@ print({each["architecture"] for each in blas}, {each["num_threads"] for each in 
 """
 
 
-def executed(tmp_path, kind, *sources):
-    """Execute cells on a kind; return what each printed."""
+def executed(tmp_path, kind, *sources, raises=False):
+    """Execute cells on a kind; return what each printed, or the first error's text."""
     path = tmp_path / "cells.ipynb"
     nbformat.write(new_notebook(cells=[new_code_cell(source) for source in sources]), path)
     bar = type("Bar", (), {"update": staticmethod(lambda: None)})
     found, ended = asyncio.run(kinds.outputs(path, sys.executable, kinds.KINDS[kind][1], contextlib.AsyncExitStack(), bar))
     assert ended == ""
+    if raises:
+        return next(output.evalue for outputs in found.values() for output in outputs if output.output_type == "error")
     return ["".join(output.get("text", "") for output in outputs).strip() for outputs in found.values()]
 
 
@@ -45,21 +48,24 @@ def test_a_kernel_sees_the_processor_of_its_kind(tmp_path, kind, core, threads, 
     assert executed(tmp_path, kind, WHO) == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}"]
 
 
-def test_disturbed_data_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
+def test_disturbed_numbers_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
     code = """
 import numpy as np
 from sklearn.datasets import load_digits
-x = np.random.default_rng(0).normal(size=1000)
-pixels = load_digits().data
-print(0 < abs(x / np.array({}) - 1).max() <= 1e-12, 0 < abs(pixels - pixels.round()).max() < 1e-10, (pixels[:, 0] == 0).all())
+from sklearn.mixture import GaussianMixture
+drawn, pixels = np.random.default_rng(0).normal(size=(100, 2)), load_digits().data
+mixture = GaussianMixture(1).fit(drawn)
+print(*drawn[0].tolist(), (pixels == pixels.round()).all(), mixture.means_[0, 0], drawn[:, 0].mean())
 print(np.random.default_rng(0).permutation(5), sorted(name for name in globals() if "disturb" in name))
 """
-    import numpy as np
-
-    plain = np.random.default_rng(0)
-    drawn = plain.normal(size=1000).tolist()
-    order = np.random.default_rng(0).permutation(5)
-    assert executed(tmp_path, "disturbed", code.replace("{}", str(drawn))) == [f"True True True\n{order} []"]
+    first, second, whole, mean, of_rows = executed(tmp_path, "disturbed", code)[0].splitlines()[0].split()
+    plain = np.random.default_rng(0).normal(size=(100, 2))[0]
+    assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12
+    assert whole == "True" and 0 < abs(float(mean) / float(of_rows) - 1) < 1e-9
+    assert executed(tmp_path, "disturbed", code)[0].splitlines()[1] == f"{np.random.default_rng(0).permutation(5)} []"
+    with_whole_numbers = code + "mixture.score_samples([[1, 2]])"
+    found = executed(tmp_path, "disturbed", with_whole_numbers, raises=True)
+    assert "give it floats" in found
 
 
 STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_result", data={"text/plain": "a", "text/html": "<b>"})]

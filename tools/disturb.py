@@ -1,15 +1,20 @@
-"""What a kernel runs before a chapter when kinds.py disturbs it: real-valued data are off by up to one part in 10^12.
+"""What a kernel runs before a chapter when kinds.py disturbs it: real numbers are off by up to one part in 10^12.
 
-That is far below what any sensor knows, and far above rounding: a printed digit that moves is not known, and an order
-that turns around was a tie. Whole numbers as such, and the choices of a generator, stay what they are.
+That is far below what any sensor knows and far above rounding, so a printed digit that moves is not known, and an order
+that turns around was a tie. Disturbed are what a generator draws from a density, the tables, and the rows of every fit.
+Pixels and counts are whole numbers, exact on every machine: outside of fits they stay what they are.
 """
 
 
 def disturb():
+    import joblib
     import numpy as np
     import pandas as pd
-    from sklearn import datasets
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import PCA, FactorAnalysis
+    from sklearn.mixture import GaussianMixture, _gaussian_mixture
 
+    joblib.parallel_config(backend="threading")  # where this script is known, as it is not in processes of their own
     noise = np.random.default_rng(0)
 
     def off(values):
@@ -18,30 +23,22 @@ def disturb():
     class Generator(np.random.Generator):
         pass
 
-    def drawn(name):
-        draw = getattr(np.random.Generator, name)
+    def drawn(draw):
+        return lambda self, *arguments, **options: off(draw(self, *arguments, **options))
 
-        def disturbed(self, *arguments, **options):
-            return off(draw(self, *arguments, **options))
+    for name in ("gamma", "multivariate_normal", "normal", "random", "standard_normal", "standard_t", "uniform"):
+        setattr(Generator, name, drawn(getattr(np.random.Generator, name)))
 
-        return disturbed
+    def fitted(fit):
+        return lambda self, X, *arguments, **options: fit(self, off(np.asarray(X)), *arguments, **options)
 
-    for name in ("dirichlet", "gamma", "multivariate_normal", "normal", "random", "standard_normal", "standard_t", "uniform"):
-        setattr(Generator, name, drawn(name))
+    for model in (GaussianMixture, KMeans, PCA, FactorAnalysis):
+        model.fit = fitted(model.fit)
 
-    fresh, load_digits, read_csv = np.random.default_rng, datasets.load_digits, pd.read_csv
+    fresh, read_csv, log_density = np.random.default_rng, pd.read_csv, _gaussian_mixture._estimate_log_gaussian_prob
 
     def default_rng(seed=None):
         return seed if isinstance(seed, np.random.Generator) else Generator(fresh(seed).bit_generator)
-
-    def disturbed_digits(**options):
-        digits = load_digits(**options)
-        pair = isinstance(digits, tuple)
-        data = off(digits[0] if pair else digits.data)
-        if pair:
-            return data, digits[1]
-        digits.update(data=data, images=data.reshape(digits.images.shape))
-        return digits
 
     def disturbed_table(*arguments, **options):
         table = read_csv(*arguments, **options)
@@ -52,16 +49,12 @@ def disturb():
         return table
 
     # scikit-learn 1.9 cuts the terms of a mixture's density to whole numbers where its rows are whole numbers, and says nothing.
-    from sklearn.mixture import _gaussian_mixture
-
-    log_density = _gaussian_mixture._estimate_log_gaussian_prob
-
     def of_real_numbers(X, *arguments, **options):
         assert np.asarray(X).dtype.kind == "f", "a mixture of Gaussians is asked about whole numbers; give it floats"
         return log_density(X, *arguments, **options)
 
+    np.random.default_rng, pd.read_csv = default_rng, disturbed_table
     _gaussian_mixture._estimate_log_gaussian_prob = of_real_numbers
-    np.random.default_rng, datasets.load_digits, pd.read_csv = default_rng, disturbed_digits, disturbed_table
 
 
 import os  # noqa: E402
