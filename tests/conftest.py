@@ -1,4 +1,4 @@
-"""The built site in a real browser, for test_site.py and test_accessibility.py, which two workers take side by side."""
+"""The built site in a real browser, for the files of tests that look at it: a worker takes a whole file."""
 
 import functools
 import http.server
@@ -10,6 +10,7 @@ import build
 import chapters
 import pdf
 import pytest
+from filelock import FileLock
 from playwright.sync_api import Error, sync_playwright
 
 SUB_PATH = "/some/sub-path/"  # where GitHub Pages would put it: a link that starts at the root breaks here
@@ -32,11 +33,15 @@ def pages():
     return PAGES
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The folder of the site, built from the working tree."""
-    folder = tmp_path_factory.mktemp("site") / "html"
-    assert build.build(folder) == []
+@pytest.fixture(scope="session")
+def site(tmp_path_factory, worker_id):
+    """The folder of the site, built from the working tree once a run, whichever worker comes first."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    folder = shared / "site" / "html"
+    with FileLock(shared / "site.lock"):
+        if not folder.exists():
+            folder.parent.mkdir(exist_ok=True)
+            assert build.build(folder) == []
     return folder
 
 
