@@ -3,7 +3,7 @@
 const scrolling = new ResizeObserver((changed) => {
   const boxes = changed.map(({ target }) => [target, target.scrollWidth > target.clientWidth]);
   for (const [box, scrolls] of boxes) { // all are measured before one is changed, or each would be laid out anew
-    if (scrolls != box.hasAttribute("tabindex")) scrolls ? (box.tabIndex = 0) : box.removeAttribute("tabindex");
+    if (scrolls != (box.tabIndex == 0)) box.tabIndex = scrolls ? 0 : -1;
   }
 });
 document.addEventListener("DOMContentLoaded", () => {
