@@ -15,9 +15,9 @@ READERS = [path for path in chapters.notebooks() if "load_table()" in path.read_
 
 @pytest.fixture
 def plant(tmp_path):
-    """Some months of a distillation train: hourly, negative and large numbers, text, blanks and infinities in its cells."""
+    """Three months of a distillation train: hourly, negative and large numbers, text, blanks and infinities in its cells."""
     rng = np.random.default_rng(1)
-    hours = pd.date_range("2021-01-01", periods=1_500, freq="h")
+    hours = pd.date_range("2021-01-01", periods=2_200, freq="h")
     columns = {f"x{i}: tray {i}": rng.normal(50 * i - 60, 10, len(hours)).round(2).astype(str) for i in range(1, 46)}
     table = pd.DataFrame({"Date": hours, **columns})
     for bad in ("", "Bad", "inf", "#N/A"):
