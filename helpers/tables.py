@@ -16,6 +16,20 @@ import numpy as np
 import pandas as pd
 
 WIND_FARM = Path(__file__).parents[1] / "data" / "wind_farm.csv.xz"
+#: What an axis says of the wind farm's sensors; each is there once for each of its turbines.
+LABELS = {
+    f"{sensor}_{turbine}": f"{sensor.replace('_', ' ')} ({unit})"
+    for turbine in ("R80711", "R80721", "R80736", "R80790")
+    for sensor, unit in {
+        "wind_speed": "m/s",
+        "power": "kW",
+        "pitch_angle": "°",
+        "outdoor_temperature": "°C",
+        "wind_direction": "°",
+        "nacelle_direction": "°",
+        "vane_position": "°",
+    }.items()
+}
 OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
@@ -40,8 +54,11 @@ def load_table(source=None):
         Columns of float64, in the file's order and units, a DatetimeIndex in UTC named `time`, in order of time.
         Dates are best written as 2014-01-31 13:00; 31/01/2014 13:00 is read too, and 01/31/2014 where only the month
         can come first. A date without a time zone is taken as UTC; a plain number is no date.
-        What was not taken as it stood is told in `table.attrs`, in plain dictionaries and lists:
+        How the columns are called, and what was not taken as it stood, is told in `table.attrs`, in plain dictionaries
+        and lists:
 
+        - ``attrs["labels"][column]``: what an axis says, ``"wind speed (m/s)"`` for a sensor of the book's wind farm and the
+          column's own name for another;
         - ``attrs["missing"][kind][column]``: the number of cells that became NaN; a kind is ``"text"`` (anything
           else than a number, also ``n/a`` and Excel's errors), ``"blank"`` or ``"infinite"``;
         - ``attrs["rows_without_date"]``: the number of rows left out, because they have no place in time;
@@ -69,6 +86,8 @@ def load_table(source=None):
     (8759, 28)
     >>> table.columns[:2].to_list()
     ['wind_speed_R80711', 'power_R80711']
+    >>> table.attrs["labels"]["power_R80711"]
+    'power (kW)'
     >>> sum(table.attrs["missing"]["blank"].values())
     553
     """
@@ -115,6 +134,7 @@ def load_table(source=None):
             "Keep one row for each, or write the dates with their time zone if the clock was set back."
         )
     table.attrs = {
+        "labels": {column: LABELS.get(column, column) for column in table},
         "missing": {
             kind: where.loc[:, numeric].sum().to_dict()
             for kind, where in {"text": text, "blank": blank, "infinite": infinite}.items()

@@ -51,6 +51,16 @@ def counts(table):
 # The wind farm
 
 
+def test_axes_say_the_wind_farms_sensors_with_units_and_a_readers_as_they_are(tmp_path):
+    labels = load_table().attrs["labels"]
+    assert list(labels) == list(load_table().columns)
+    assert labels["wind_speed_R80711"] == labels["wind_speed_R80790"] == "wind speed (m/s)"
+    assert all(label.endswith(")") for label in labels.values())
+    path = tmp_path / "own.csv"
+    path.write_text("date,power,power_R1,power_R80711\n2020-01-01,1,2,3\n")
+    assert load_table(path).attrs["labels"] == {"power": "power", "power_R1": "power_R1", "power_R80711": "power (kW)"}
+
+
 def test_the_wind_farm_is_the_table_that_the_script_made():
     assert hashlib.sha256(WIND_FARM.read_bytes()).hexdigest() == WIND_FARM_SHA256
 
