@@ -1,5 +1,7 @@
 """A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
 
+A solution is run once more after the chapter's last cell, since readers do exercises when they like: same outputs again.
+
 pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
 """
 
@@ -11,6 +13,8 @@ import pytest
 from figures import assert_looks_like
 from nbval.plugin import IPyNbCell, IPyNbFile
 
+import chapters
+
 
 class Chapter(IPyNbFile):
     """A notebook, executed in other circumstances than `make execute` has: outputs must not depend on them."""
@@ -20,13 +24,19 @@ class Chapter(IPyNbFile):
             super().setup()
 
     def collect(self):
+        again = []
         for cell in super().collect():
             place = f"{self.path.name}, code cell {cell.cell_num}"
             if cell.options != {"check": True}:
                 raise self.CollectError(f"{place} asks nbval to excuse it")
             if cell.cell.source.strip() and cell.cell.execution_count is None:
                 raise self.CollectError(f"{place} was saved without having been run, so there is nothing to compare")
-            yield ChapterCell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
+            same = {"cell_num": cell.cell_num, "cell": cell.cell, "options": cell.options}
+            yield ChapterCell.from_parent(self, name=cell.name, **same)
+            if cell.cell.id in chapters.in_solutions(self.nb):
+                again.append((f"{cell.name}, once more", same))
+        for name, same in again:
+            yield ChapterCell.from_parent(self, name=name, **same)
 
 
 class ChapterCell(IPyNbCell):

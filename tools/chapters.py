@@ -63,6 +63,17 @@ def code_cells(notebook):
             yield number, cell
 
 
+def in_solutions(notebook):
+    """Return the ids of the cells that stand in the solution of an exercise."""
+    found, solution = set(), False
+    for cell in notebook.cells:
+        for mark in re.findall(r"\{solution-(start|end)\}", cell.source if cell.cell_type == "markdown" else ""):
+            solution = mark == "start"
+        if solution:
+            found.add(cell.id)
+    return found
+
+
 def kernel_pins():
     """Return the lines of requirements.txt that pin what a chapter needs when it runs, the dependencies in pyproject.toml."""
     needed = tomllib.loads((BOOK / "pyproject.toml").read_text("utf-8"))["project"]["dependencies"]
