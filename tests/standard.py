@@ -64,6 +64,27 @@ def prose(markdown):
     return text
 
 
+# --- how long it takes to read -------------------------------------------------------------------------------------
+
+WORDS_A_MINUTE, SECONDS_A_LINE, SECONDS_A_SIGHT = 180, 4, 30  # a sight is a figure or a display formula
+
+
+def reading_minutes(page):
+    """Return the minutes that a page takes to read, in fives, without solutions and folded code."""
+    words = lines = sights = 0
+    solutions = chapters.in_solutions(page)
+    for cell in (cell for cell in page.cells if cell.id not in solutions):
+        if cell.cell_type == "markdown":
+            text = re.sub(r"^\s*[`:]{3,}\{[\w-]+\}|^\s*:[\w-]+:.*$", " ", without_code(cell.source), flags=re.MULTILINE)
+            words += len(re.findall(r"\S*\w\S*", re.sub(r"\$\$.*?\$\$", " ", text, flags=re.DOTALL)))
+            sights += text.count("$$") // 2 + text.count("![") + text.count("```{figure}")
+        else:
+            lines += 0 if HIDDEN & set(cell.metadata.get("tags", [])) else sum(map(bool, cell.source.split("\n")))
+            sights += any("image/png" in output.get("data", {}) for output in cell.outputs)
+    minutes = words / WORDS_A_MINUTE + (SECONDS_A_LINE * lines + SECONDS_A_SIGHT * sights) / 60
+    return max(5, 5 * round(minutes / 5))
+
+
 # --- numbers -------------------------------------------------------------------------------------------------------
 
 NUMBER = re.compile(
@@ -209,6 +230,17 @@ def long_cells(page):
     return found + [f"the median cell has {typical} lines, more than 5"] * (typical > 5)
 
 
+def unlabelled_folds(page):
+    """Folded code whose label does not say what it does, "Show the code that draws the two densities"."""
+    folded = [(number, cell) for number, cell in chapters.code_cells(page) if "hide-input" in cell.metadata.get("tags", [])]
+    prompts = [(number, *(cell.metadata.get("mystnb", {}).get(f"code_prompt_{act}", "") for act in ("show", "hide"))) for number, cell in folded]
+    return [
+        f"cell {number}: folded code needs labels 'Show the code that …' and 'Hide the code that …', not '{show}' and '{hide}'"
+        for number, show, hide in prompts
+        if len(show) < 20 or hide != show.replace("Show", "Hide", 1) or show == hide
+    ]
+
+
 def wide_lines(page):
     """Lines of code that would scroll sideways at a window of 1280 pixels, folded cells and solutions included."""
     lines = [(number, line) for number, cell in chapters.code_cells(page) for line in cell.source.splitlines()]
@@ -313,6 +345,13 @@ def incomplete_frame(page):
     return found
 
 
+def wrong_time(page):
+    """A chapter says the minutes that its page takes to read."""
+    told = re.search(r"\*\*Time:\*\* (.*?) to read", text_of(page))
+    wanted = f"{reading_minutes(page)} minutes"
+    return [] if told and told[1] == wanted else [f"the opening says '{told and told[1]}' to read, but the page takes {wanted}"]
+
+
 def exercise_faults(page):
     """At least three exercises, each with a label and a solution of its own."""
     text = text_of(page)
@@ -349,7 +388,8 @@ OF_A_PAGE = [
     headings_out_of_order,
     wrong_language,
     long_cells,
+    unlabelled_folds,
     wide_lines,
     code_without_prose,
 ]
-OF_A_CHAPTER = [incomplete_frame, exercise_faults, question_faults]
+OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, question_faults]

@@ -72,7 +72,7 @@ You will be able to
 
 - read.
 
-**Time:** a minute.
+**Time:** 5 minutes to read.
 
 **Builds on:** nothing.
 ```
@@ -149,6 +149,10 @@ def set_in(number, **values):
     return lambda page: page.cells[number - 1].update(values)
 
 
+def fold(show="", hide=""):
+    return set_in(3, metadata={"tags": ["hide-input"], "mystnb": {"code_prompt_show": show, "code_prompt_hide": hide}})
+
+
 def drop(number):
     return lambda page: page.cells.pop(number - 1)
 
@@ -202,6 +206,9 @@ BROKEN = [
     (standard.long_cells, set_in(3, source="x\n" * 26), "cell 3: 26 lines of code"),
     (standard.long_cells, lambda page: [cell.update(source="x\n" * 6) for cell in page.cells[2:5:2]], "the median cell has 6 lines"),
     (standard.long_cells, lambda page: [cell.update(source="x(\n1,\n2,\n3,\n4,\n)") for cell in page.cells[2:5:2]], None),
+    (standard.unlabelled_folds, fold(), "cell 3: folded code needs labels .*, not '' and ''"),
+    (standard.unlabelled_folds, fold("Show the code that draws", "Show the code that draws"), "cell 3: folded code needs labels"),
+    (standard.unlabelled_folds, fold("Show the code that draws", "Hide the code that draws"), None),
     (standard.wide_lines, set_in(3, source="y\nx" + "+1" * 40), r"cell 3: 81 characters, more than 80: x\+1"),
     (standard.wide_lines, set_in(3, source="y\nx " + "+1" * 39), None),
     (standard.code_without_prose, drop(4), "cell 4: no prose before"),
@@ -209,6 +216,9 @@ BROKEN = [
     (standard.incomplete_frame, replace("{admonition} In this chapter", "{admonition} Hello"), "the opening lacks"),
     (standard.incomplete_frame, replace("## Symbols", "## Signs"), "the last three sections are"),
     (standard.incomplete_frame, lambda page: page.cells.append(new_markdown_cell("## More")), "the last three sections are"),
+    (standard.wrong_time, replace("5 minutes", "10 minutes"), "says '10 minutes' to read, but the page takes 5 minutes"),
+    (standard.wrong_time, replace(" to read", ""), "says 'None' to read"),
+    (standard.wrong_time, prose("word " * 1500), "the page takes 10 minutes"),
     (standard.exercise_faults, drop(12), "2 exercises, fewer than 3"),
     (standard.exercise_faults, replace(SOLUTION % 2, ""), "the exercise slug-2 has no solution"),
     (standard.exercise_faults, replace(":label: slug-2\n", ""), "an exercise has no label"),
@@ -236,6 +246,25 @@ def test_check_accepts_a_sound_page_and_is_seen_to_fail(check):
     assert check(page) == []
     assert page == before
     assert any(check is tried and message for tried, _, message in BROKEN)
+
+
+WORDS = new_markdown_cell("word " * 1800)  # ten minutes
+
+
+@pytest.mark.parametrize(
+    ("cells", "minutes"),
+    [
+        ([WORDS], 10),
+        ([new_markdown_cell("```{note}\n:class: tip\n$a =\n1$ and `b` or\n```\n\n```python\nd = 1\n```\n" * 360)], 10),
+        ([new_markdown_cell("```{solution-start} a\n```"), WORDS, code("x\n" * 150, count=1), new_markdown_cell("```{solution-end}\n```"), new_markdown_cell(WORDS.source)], 10),
+        ([new_markdown_cell("$$\nx = y\n$$\n" * 20)], 10),
+        ([code("x\n\n" * 150, count=1)], 10),
+        ([code("draw()", count=1, image_png="aGk=") for _ in range(18)], 10),
+        ([new_code_cell("x\n" * 150, metadata={"tags": ["hide-input"]})], 5),
+    ],
+)
+def test_reading_minutes(cells, minutes):
+    assert standard.reading_minutes(new_notebook(cells=cells)) == minutes
 
 
 def test_printed_numbers_are_read_as_printed():

@@ -30,7 +30,6 @@ LEVELS = {
     "exercise": ["warm-up", "practice", "challenge"],
 }
 WIDTH = 480  # of a thumbnail, in pixels: sharp on a dense screen at half of that
-HOURS = {"a quarter of an hour": 15, "half an hour": 30, "three quarters of an hour": 45, "an hour and a half": 90, "two hours": 120}
 
 logger = logging.getLogger(__name__)
 
@@ -77,16 +76,9 @@ class Chapter:
 
 
 def reading_minutes(text):
-    """Return the minutes of a chapter's line ``**Time:** … to read, …``; None if there is none, or it is not understood."""
-    told = re.search(r"\*\*Time:\*\*(.*?)\bto read", text)
-    if not told:
-        return None
-    named = [minutes for words, minutes in HOURS.items() if words in told[1]]
-    if named:
-        return max(named)
-    hour = 60 * bool(re.search(r"\ban hour\b", told[1]))
-    minutes = re.search(r"(\d+)(?: to (\d+))? min", told[1])
-    return hour + int(minutes[2] or minutes[1]) if minutes else hour or None
+    """Return the minutes of a chapter's line ``**Time:** … minutes to read, …``; None if there is none."""
+    told = re.search(r"\*\*Time:\*\* (\d+) minutes to read", text)
+    return int(told[1]) if told else None
 
 
 def without_code(text):
