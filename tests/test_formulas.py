@@ -33,6 +33,8 @@ $$
 \ln p(x) = \sum_n x_n
 $$ (sum)
 
+Its roots are $\sqrt{2}$.
+
 See {eq}`sum`.
 
 \begin{align}
@@ -61,7 +63,7 @@ def test_every_builder_sets_numbers_and_links_formulas(tmp_path, builder):
     assert re.search(r'<span class="eqno">\(1\)<a class="headerlink" href="[^"]*#(equation-sum)"|<span class="eqno">\(1\)</span>', page)
     assert re.search(r'<div class="math [^"]*" id="equation-sum">', page)
     assert re.search(r'<a class="reference internal" href="[^"]*#equation-sum">\(1\)</a>', page)
-    assert set(map(ord, "ℝ∑*(<")) <= set(TTFont(tmp_path / "built" / formulas.CUT).getBestCmap())
+    assert set(map(ord, "ℝ∑*(<√")) <= set(TTFont(tmp_path / "built" / formulas.CUT).getBestCmap())
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,19 @@ def test_formulas_have_their_font_and_none_is_left_as_tex(visit, site, pages):
     opened = visit("chapters/expectation-maximisation.html", java_script_enabled=False)
     assert opened.locator("div.math mfrac").first.bounding_box()["height"] > 24  # one line below the other
     assert opened.evaluate("document.fonts.check('1em Formulas')")
+    assert ord("√") in font  # no leaf has it
+
+
+def test_a_formula_is_copied_as_its_tex(visit):
+    opened = visit("chapters/notation.html")
+    told = opened.evaluate("""() => {
+        const cell = [...document.querySelectorAll("td")].find((cell) => cell.querySelector("math"));
+        getSelection().selectAllChildren(cell);
+        const event = new ClipboardEvent("copy", { clipboardData: new DataTransfer(), cancelable: true });
+        document.dispatchEvent(event);
+        return [event.clipboardData.getData("text/plain"), cell.querySelector("math").getAttribute("alttext")];
+    }""")
+    assert f"${told[1]}$" in told[0]
 
 
 def test_search_finds_a_word(visit):

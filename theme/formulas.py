@@ -69,7 +69,8 @@ def read_formulas(app, doctree):
     written = set()
     for node in doctree.findall(lambda node: isinstance(node, (nodes.math, nodes.math_block))):
         try:
-            written.update(unescape(re.sub("<[^>]+>", "", mathml(*arguments(app, node)))))
+            formula = mathml(*arguments(app, node))
+            written.update(unescape(re.sub("<[^>]+>", "", formula)) + "√" * bool(re.search("<msqrt|<mroot", formula)))
         except LatexError as error:
             place, _, reason = str(error).partition(": ")
             near = whole(node).encode()[: int(place)].decode("utf-8", "ignore") if place.isdigit() else ""
@@ -115,7 +116,7 @@ def cut_font(app, env):
 
 
 def visit_formula(self, node):
-    """Write a formula; TeX goes with it for copying, and for browsers that know no MathML (see formulas.css)."""
+    """Write a formula; TeX goes with it for who copies it (book.js) and for browsers that know no MathML (formulas.css)."""
     tex, display, macros = arguments(self.builder.app, node)
     try:
         body = mathml(tex, display, macros).partition(">")[2].removesuffix("</math>")

@@ -32,3 +32,14 @@ document.addEventListener("DOMContentLoaded", () => {
     turn();
   });
 });
+
+// A formula is copied as its TeX: a browser would give one line for each of its signs.
+document.addEventListener("copy", (event) => {
+  const selected = document.getSelection();
+  const copied = selected.rangeCount && selected.getRangeAt(0).cloneContents();
+  const formulas = copied ? copied.querySelectorAll("math[alttext]") : [];
+  if (!formulas.length) return;
+  formulas.forEach((formula) => formula.replaceWith(`$${formula.getAttribute("alttext")}$`));
+  event.clipboardData.setData("text/plain", copied.textContent);
+  event.preventDefault();
+});
