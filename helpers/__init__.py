@@ -38,6 +38,10 @@ __all__ = [
 
 # Start the notebook's backend now: older versions of matplotlib start it with the first figure, and show that one too late.
 plt.switch_backend(matplotlib.get_backend())
+if "inline" in matplotlib.get_backend():  # in a notebook: two pixels for each of the page's, sharp on a dense screen
+    from matplotlib_inline.backend_inline import set_matplotlib_formats
+
+    set_matplotlib_formats("retina")
 matplotlib.style.use(Path(__file__).with_name("book.mplstyle"))
 
 #: The palette, as hex strings in the order in which a plot takes them.

@@ -24,6 +24,7 @@ DIFFERENCES = Path(__file__).resolve().parents[1] / "_build" / "figure-differenc
 
 #: The largest distance that passes. Other hinting and layout stay below 12, and what a reader sees is above 14.
 LIMIT = 13
+DPI = 144  # at which pictures are compared; those for dense screens have more
 BLUR = 1.5  # standard deviation, in pixels, that hides the antialiasing of an edge
 PATCH = 5  # width, in pixels, of the neighbourhoods that are compared
 SHIFT = 2  # how far, in pixels, a neighbourhood may have moved
@@ -32,8 +33,10 @@ CHROMA = 2  # how much more hue counts than lightness: hinting changes only ligh
 
 
 def read(png):
-    """Return a PNG's pixels on white, shape (height, width, 3), from 0 to 1."""
-    picture = Image.open(io.BytesIO(png)).convert("RGBA")
+    """Return a PNG's pixels on white, shape (height, width, 3), from 0 to 1, at most DPI of them an inch."""
+    picture = Image.open(io.BytesIO(png))
+    scale = min(1, DPI / picture.info.get("dpi", [DPI])[0])
+    picture = picture.convert("RGBA").resize([round(scale * size) for size in picture.size], Image.Resampling.BOX)
     white = Image.new("RGBA", picture.size, "white")
     return np.asarray(Image.alpha_composite(white, picture).convert("RGB"), dtype=np.float32) / 255
 

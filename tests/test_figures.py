@@ -36,7 +36,7 @@ def draw(
         ax.set_xticks([0, 2, 4, 6], list(ticks))
         ax.legend(loc="upper right")
         buffer = io.BytesIO()
-        figure.savefig(buffer, bbox_inches="tight")
+        figure.savefig(buffer, bbox_inches="tight", dpi=192)
     return buffer.getvalue()
 
 

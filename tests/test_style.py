@@ -1,5 +1,7 @@
 """The style: applied by the import, readable on a phone, and a palette that every reader can tell apart."""
 
+import base64
+import io
 import subprocess
 import sys
 from itertools import combinations
@@ -9,6 +11,9 @@ import matplotlib
 import numpy as np
 import pytest
 from matplotlib.colors import to_hex, to_rgb
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+from PIL import Image
 
 import helpers
 
@@ -70,7 +75,17 @@ def test_import_applies_the_style_without_a_word():
         "print(matplotlib.rcParams['figure.dpi'], *fig.get_size_inches(), fig.get_facecolor())"
     )
     run = subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True)
-    assert (run.stdout.strip(), run.stderr) == ("144.0 6.0 3.6 (1.0, 1.0, 1.0, 1.0)", "")
+    assert (run.stdout.strip(), run.stderr) == ("96.0 6.0 3.6 (1.0, 1.0, 1.0, 1.0)", "")
+
+
+def test_a_notebooks_figures_have_two_pixels_for_each_of_the_pages():
+    cell = new_code_cell("%matplotlib inline\nimport helpers\nimport matplotlib.pyplot as plt\nplt.figure(figsize=(3, 2)).add_subplot()\nplt.show()")
+    notebook = NotebookClient(new_notebook(cells=[cell]), kernel_name="python3").execute()
+    output = notebook.cells[0].outputs[-1]
+    width, height = Image.open(io.BytesIO(base64.b64decode(output.data["image/png"]))).size
+    shown = output.metadata["image/png"]
+    assert (width // 2, height // 2) == (shown["width"], shown["height"])
+    assert 0.9 * 288 < shown["width"] < 1.1 * 288  # three inches of 96
 
 
 def test_colors_are_the_cycle():

@@ -195,21 +195,24 @@ def bundle_style(site, pages):
 
 
 def to_webp(path):
-    """Replace a PNG by a WebP, which loses nothing and has half the bytes."""
+    """Replace a PNG by a WebP, which loses nothing and has half the bytes; return its name, and its size in CSS pixels."""
     with Image.open(path) as picture:
+        scale = 96 / picture.info.get("dpi", (96, 96))[0]  # an inch has 96 of them
+        size = [round(scale * pixels) for pixels in picture.size]
         picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=1, quality=25)
     path.unlink()
+    return path.with_suffix(".webp").name, size
 
 
 def light_figures(site, pages):
     """Let figures come as WebP, when the reader comes near, into a place that is kept for them."""
     with ThreadPoolExecutor() as pool:
-        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
+        sizes = dict(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
 
     @functools.cache
     def size(path):
         with Image.open(path) as picture:
-            return picture.size
+            return sizes.get(path.name, picture.size)
 
     for name, text in pages.items():
         folder = site / posixpath.dirname(name)
