@@ -224,6 +224,7 @@ def light_figures(site, pages):
             path = folder / source[1]
             if path.suffix in (".svg", ".gif") or not path.is_file():
                 return tag
+            tag = re.sub(r' style="width: [\d.]+px; height: [\d.]+px;"', "", tag)  # myst-nb's: on a narrow page it would squeeze
             if "width=" not in tag:
                 width, height = size(path)
                 tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
