@@ -83,7 +83,7 @@ def reading_minutes(text):
 
 def without_code(text):
     """Return Markdown without its blocks of code; directives stay."""
-    return re.sub(r"^(`{3,}|~{3,})(?!\{)[^\n]*\n.*?^\1[`~]*\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
+    return re.sub(r"^(`{3,}|~{3,})(?![`~{])[^\n]*\n.*?^\1[`~]*\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
 def exercise_name(title, body):
