@@ -20,6 +20,7 @@ import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
+from lighten import kept
 from PIL import Image
 from sphinx import addnodes
 from sphinx.util import logging
@@ -232,16 +233,19 @@ class Gallery(SphinxDirective):
 
     def picture(self, figure, alt):
         """Return a figure's thumbnail; its file stands outside of the source, as those of MyST-NB do."""
-        file = Path(self.env.app.outdir).parent / "thumbnails" / f"small-{hashlib.sha256(figure.png).hexdigest()[:16]}.webp"
-        file.parent.mkdir(exist_ok=True)
-        with Image.open(io.BytesIO(figure.png)) as picture:
-            small = picture.convert("RGB")
+
+        def write(file):
+            with Image.open(io.BytesIO(figure.png)) as picture:
+                small = picture.convert("RGB")
             small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
-        if not file.exists():
-            small.save(file, quality=60, method=6)
+            small.save(file, "webp", quality=60, method=6)
+
+        file = kept(f"small-{hashlib.sha256(figure.png).hexdigest()[:16]}.webp", write)
+        with Image.open(file) as picture:
+            width, height = picture.size
         # Windows has no relative path from one drive to another.
         uri = file.as_posix() if os.name == "nt" else f"/{os.path.relpath(file, self.env.srcdir)}"
-        return thumbnail(uri=uri, alt=alt, pixels=(small.width // 2, small.height // 2))
+        return thumbnail(uri=uri, alt=alt, pixels=(width // 2, height // 2))
 
     def section(self, chapter, prefix, *content):
         """Return a section on a chapter, with its title as heading."""

@@ -4,10 +4,13 @@ import base64
 import functools
 import hashlib
 import io
+import os
 import posixpath
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import tinycss2
 from fontTools import subset
@@ -17,6 +20,7 @@ from pygments.styles import get_style_by_name
 from pygments.token import Token
 
 BUNDLE = "_static/site.css"
+PICTURES = Path(__file__).parents[1] / "_build" / "pictures"  # `make clean` forgets them
 FIGURE = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
 
 # Scripts that a page needs only if its text has this.
@@ -194,12 +198,24 @@ def bundle_style(site, pages):
 # --- figures -------------------------------------------------------------------------------------------------------------
 
 
+def kept(name, write):
+    """Return a picture that an earlier build left, or have it written; its name tells what it is made of and how."""
+    path = PICTURES / name
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, delete=False) as part:  # another build may be at it too
+            write(part)
+        os.replace(part.name, path)
+    return path
+
+
 def to_webp(path):
     """Replace a PNG by a WebP, which loses nothing and has half the bytes; return its name, and its size in CSS pixels."""
     with Image.open(path) as picture:
         scale = 96 / picture.info.get("dpi", (96, 96))[0]  # an inch has 96 of them
         size = [round(scale * pixels) for pixels in picture.size]
-        picture.convert("RGB").save(path.with_suffix(".webp"), lossless=True, method=1, quality=25)
+        webp = kept(path.with_suffix(".webp").name, lambda file: picture.convert("RGB").save(file, "webp", lossless=True, method=1, quality=25))
+    shutil.copyfile(webp, path.with_suffix(".webp"))
     path.unlink()
     return path.with_suffix(".webp").name, size
 
