@@ -24,7 +24,7 @@ class Chapter(IPyNbFile):
             super().setup()
 
     def collect(self):
-        again = []
+        again, solutions = [], chapters.in_solutions(chapters.read(self.path))
         for cell in super().collect():
             place = f"{self.path.name}, code cell {cell.cell_num}"
             if cell.options != {"check": True}:
@@ -33,7 +33,7 @@ class Chapter(IPyNbFile):
                 raise self.CollectError(f"{place} was saved without having been run, so there is nothing to compare")
             same = {"cell_num": cell.cell_num, "cell": cell.cell, "options": cell.options}
             yield ChapterCell.from_parent(self, name=cell.name, **same)
-            if cell.cell.id in chapters.in_solutions(self.nb):
+            if cell.cell.id in solutions:
                 again.append((f"{cell.name}, once more", same))
         for name, same in again:
             yield ChapterCell.from_parent(self, name=name, **same)

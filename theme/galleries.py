@@ -240,7 +240,7 @@ class Gallery(SphinxDirective):
             small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
             small.save(file, "webp", quality=60, method=6)
 
-        file = kept(f"small-{hashlib.sha256(figure.png).hexdigest()[:16]}.webp", write)
+        file = kept(f"small-{WIDTH}-{hashlib.sha256(figure.png).hexdigest()[:16]}.webp", write)
         with Image.open(file) as picture:
             width, height = picture.size
         # Windows has no relative path from one drive to another.

@@ -21,6 +21,7 @@ from pygments.token import Token
 
 BUNDLE = "_static/site.css"
 PICTURES = Path(__file__).parents[1] / "_build" / "pictures"  # `make clean` forgets them
+LOSSLESS = {"lossless": True, "method": 1, "quality": 25}  # of a WebP; more effort takes seconds and saves little
 FIGURE = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
 
 # Scripts that a page needs only if its text has this.
@@ -210,25 +211,23 @@ def kept(name, write):
 
 
 def to_webp(path):
-    """Replace a PNG by a WebP, which loses nothing and has half the bytes; return its name, and its size in CSS pixels."""
+    """Replace a PNG by a WebP, which loses nothing and has half the bytes."""
     with Image.open(path) as picture:
-        scale = 96 / picture.info.get("dpi", (96, 96))[0]  # an inch has 96 of them
-        size = [round(scale * pixels) for pixels in picture.size]
-        webp = kept(path.with_suffix(".webp").name, lambda file: picture.convert("RGB").save(file, "webp", lossless=True, method=1, quality=25))
+        name = f"{path.stem}-{LOSSLESS['method']}-{LOSSLESS['quality']}.webp"
+        webp = kept(name, lambda file: picture.convert("RGB").save(file, "webp", **LOSSLESS))
     shutil.copyfile(webp, path.with_suffix(".webp"))
     path.unlink()
-    return path.with_suffix(".webp").name, size
 
 
 def light_figures(site, pages):
     """Let figures come as WebP, when the reader comes near, into a place that is kept for them."""
     with ThreadPoolExecutor() as pool:
-        sizes = dict(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
+        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
 
     @functools.cache
     def size(path):
         with Image.open(path) as picture:
-            return sizes.get(path.name, picture.size)
+            return picture.size
 
     for name, text in pages.items():
         folder = site / posixpath.dirname(name)
@@ -240,7 +239,8 @@ def light_figures(site, pages):
             path = folder / source[1]
             if path.suffix in (".svg", ".gif") or not path.is_file():
                 return tag
-            tag = re.sub(r' style="width: [\d.]+px; height: [\d.]+px;"', "", tag)  # myst-nb's: on a narrow page it would squeeze
+            # MyST-NB writes the size that a notebook gives a figure as its style, which would squeeze it on a narrow page.
+            tag = re.sub(r' style="width: (\d+)px; height: (\d+)px;"', r' width="\1" height="\2"', tag)
             if "width=" not in tag:
                 width, height = size(path)
                 tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
