@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import formulas
@@ -64,6 +65,17 @@ def test_every_builder_sets_numbers_and_links_formulas(tmp_path, builder):
     assert re.search(r'<div class="math [^"]*" id="equation-sum">', page)
     assert re.search(r'<a class="reference internal" href="[^"]*#equation-sum">\(1\)</a>', page)
     assert set(map(ord, "ℝ∑*(<√")) <= set(TTFont(tmp_path / "built" / formulas.CUT).getBestCmap())
+
+
+@pytest.mark.parametrize(("tex", "sizes"), [(r"\sqrt{N}", 1), (r"\sqrt{N} + \frac{1}{2}", 1), (r"\sqrt{\frac{1}{N}}", 4)])
+def test_the_font_has_the_sizes_of_a_root_that_are_used(tmp_path, tex, sizes):
+    env = SimpleNamespace(formulas={"page": {formulas.mathml(tex, False)}})
+    formulas.cut_font(SimpleNamespace(builder=SimpleNamespace(format="html"), outdir=tmp_path), env)
+    font = TTFont(tmp_path / formulas.CUT)
+    variants = font["MATH"].table.MathVariants
+    signs = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(font.getBestCmap()[ord("√")])]
+    assert len(signs.MathGlyphVariantRecord) == sizes
+    assert bool(signs.GlyphAssembly) == (sizes > 1)
 
 
 @pytest.mark.parametrize(

@@ -65,32 +65,30 @@ def mathml(tex, display, macros=()):
 
 
 def read_formulas(app, doctree):
-    """Warn of each formula with a mistake, which stops the build, and note the characters of the others."""
-    written = set()
+    """Warn of each formula with a mistake, which stops the build, and note the others."""
+    found = formulas_of(app.env)[app.env.docname] = set()
     for node in doctree.findall(lambda node: isinstance(node, (nodes.math, nodes.math_block))):
         try:
-            formula = mathml(*arguments(app, node))
-            written.update(unescape(re.sub("<[^>]+>", "", formula)) + "√" * bool(re.search("<msqrt|<mroot", formula)))
+            found.add(mathml(*arguments(app, node)))
         except LatexError as error:
             place, _, reason = str(error).partition(": ")
             near = whole(node).encode()[: int(place)].decode("utf-8", "ignore") if place.isdigit() else ""
             logger.warning("formula %s, after %r: %s", node.astext().strip(), near, reason or error, location=node)
-    characters(app.env)[app.env.docname] = written
 
 
 def arguments(app, node):
     return whole(node), isinstance(node, nodes.math_block), tuple(sorted(app.config.formula_macros.items()))
 
 
-def characters(env):
-    """Return the dictionary of the characters in the formulas of each page, which is kept with the environment."""
-    if not hasattr(env, "formula_characters"):
-        env.formula_characters = {}
-    return env.formula_characters
+def formulas_of(env):
+    """Return the dictionary of the formulas of each page, which is kept with the environment."""
+    if not hasattr(env, "formulas"):
+        env.formulas = {}
+    return env.formulas
 
 
-def merge_characters(app, env, docnames, other):
-    characters(env).update({name: characters(other)[name] for name in docnames if name in characters(other)})
+def merge_formulas(app, env, docnames, other):
+    formulas_of(env).update({name: formulas_of(other)[name] for name in docnames if name in formulas_of(other)})
 
 
 def cut_font(app, env):
@@ -98,10 +96,17 @@ def cut_font(app, env):
     if app.builder.format != "html":
         return
     subset.log.setLevel("WARNING")  # else its steps are printed with the build's
-    used = set().union(*characters(env).values())
+    found = "".join(set().union(*formulas_of(env).values()))
+    roots = [root[0] for root in re.finditer(r"<(msqrt|mroot)\b.*?</\1>", found)]
+    used = set(unescape(re.sub("<[^>]+>", "", found))) | ({"√"} if roots else set())  # which MathML does not write
     used.update([ITALIC[letter] for letter in used if letter in ITALIC])
     options = subset.Options(flavor="woff2", layout_features=[], hinting=False, name_IDs=[0, 1, 2, 13, 14])  # with its copyright and licence
     with subset.load_font(FONT, options) as font:
+        if not re.search("<m(frac|under|over|table)", "".join(roots)):
+            # Chromium keeps room for the widest sign of a root behind each. A line needs the first sign alone.
+            variants = font["MATH"].table.MathVariants
+            signs = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(font.getBestCmap()[ord("√")])]
+            signs.GlyphAssembly, signs.MathGlyphVariantRecord = None, signs.MathGlyphVariantRecord[:1]
         cutter = subset.Subsetter(options)
         cutter.populate(text="".join(used))
         cutter.subset(font)
@@ -110,6 +115,7 @@ def cut_font(app, env):
         constants = font["MATH"].table.MathConstants
         constants.SubscriptBaselineDropMin.Value = -10
         constants.SuperscriptBaselineDropMax.Value = 346
+        constants.RadicalVerticalGap.Value = 140  # else the bar of a root lies on a capital
         path = Path(app.outdir) / CUT
         path.parent.mkdir(parents=True, exist_ok=True)
         subset.save_font(font, path, options)
@@ -142,6 +148,6 @@ def setup(app):
     # Sphinx's list of what an EPUB may hold is older than this kind of font.
     app.connect("builder-inited", lambda app: getattr(app.builder, "media_types", {}).setdefault(".woff2", "font/woff2"))
     app.connect("doctree-read", read_formulas)
-    app.connect("env-merge-info", merge_characters)
+    app.connect("env-merge-info", merge_formulas)
     app.connect("env-check-consistency", cut_font)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
