@@ -81,6 +81,15 @@ def test_a_page_asks_for_what_is_counted_and_for_nothing_else(browser, address, 
     context.close()
 
 
+def test_what_is_far_below_is_laid_out_when_it_comes_near(visit):
+    """No script measures it before: a box of code that was measured has a tab index."""
+    opened = visit("chapters/expectation-maximisation.html", viewport={"width": 390, "height": 800})
+    code = opened.locator(".bd-article > section > section:not(:has(details)) pre").last
+    assert code.get_attribute("tabindex") is None
+    code.evaluate("(box) => box.scrollIntoView()")
+    opened.wait_for_function("(box) => box.hasAttribute('tabindex')", arg=code.element_handle())
+
+
 @pytest.mark.parametrize(("width", "theme"), [(1280, "light"), (390, "dark")])
 def test_the_style_that_is_left_out_is_not_missed(visit, site, width, theme):
     """A page looks the same with all style sheets of the theme and the extensions in place of ours."""

@@ -18,6 +18,7 @@ from PIL import Image
 from pygments.formatters import HtmlFormatter
 from pygments.styles import get_style_by_name
 from pygments.token import Token
+from sphinx.errors import ExtensionError
 
 BUNDLE = "_static/site.css"
 PICTURES = Path(__file__).parents[1] / "_build" / "pictures"  # `make clean` forgets them
@@ -85,6 +86,15 @@ def defer_scripts(pages):
     """Let the browser load all scripts beside the page, not before it; they still run in their order."""
     for name, text in pages.items():
         pages[name] = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer ", text)
+
+
+def measure_later(site):
+    """Keep the theme from measuring every box of code at once, for which the browser lays out all sections; book.js does it box by box."""
+    script = site / "_static/scripts/pydata-sphinx-theme.js"
+    text, count = re.subn(r'(function \w+\(\)\{)(?=const \w+=\(\)=>\{document\.querySelectorAll\(\["pre",)', r"\1return;", script.read_text("utf-8"))
+    if count != 1:
+        raise ExtensionError(f"{script.name}: the function that makes boxes which scroll reachable is not to be found; look how this version does it")
+    script.write_text(text, "utf-8", newline="\n")
 
 
 # --- style and icons -----------------------------------------------------------------------------------------------------
@@ -264,6 +274,7 @@ def lighten(app, error):
     pages = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
     light_figures(site, pages)
     defer_scripts(pages)
+    measure_later(site)
     bundle_style(site, pages)
     for name, text in pages.items():
         (site / name).write_text(text, "utf-8", newline="\n")

@@ -1,5 +1,5 @@
-// A box that scrolls sideways must be reachable with the Tab key. The theme sees to that when the page is loaded;
-// this sees to it again when a box changes: a solution is opened, a font arrives, the window grows narrow.
+// A box that scrolls sideways must be reachable with the Tab key. This sees to it when a box is first laid out (book.css leaves that
+// until its section comes near) and when it changes: a solution is opened, a font arrives, the window grows narrow.
 const scrolling = new ResizeObserver((changed) => {
   const boxes = changed.map(({ target }) => [target, target.scrollWidth > target.clientWidth]);
   for (const [box, scrolls] of boxes) { // all are measured before one is changed, or each would be laid out anew
@@ -7,7 +7,7 @@ const scrolling = new ResizeObserver((changed) => {
   }
 });
 document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll("div.math, pre, .cell_output > .output").forEach((box) => scrolling.observe(box));
+  document.querySelectorAll("div.math, pre, .cell_output > .output, .pst-scrollable-table-container").forEach((box) => scrolling.observe(box));
 });
 
 // A knob: the slider or its two buttons choose which of its figures is seen (book_theme.py makes it, book.css hides the rest).
