@@ -1,5 +1,7 @@
 """The commands behind `make execute` and `make book`, on a book of two small pages: what they do, and how they fail."""
 
+import base64
+import io
 import os
 import shutil
 import signal
@@ -8,10 +10,13 @@ import sys
 import time
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+from PIL import Image, ImageChops
 
 import chapters
+import execute
 
 ROOT = chapters.BOOK
 METADATA = {"language_info": {"name": "python"}, "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
@@ -169,6 +174,23 @@ def test_execute_stores_what_a_cell_prints_in_one_piece(book):
     kinds = [(output.get("name"), output.get("text")) for output in outputs]
     together = ("stdout", "at once\nand later\n")
     assert kinds == [together, (None, None), together]
+
+
+def drawn(colors):
+    """Return a PNG in base64, as a kernel sends it: a strip of each colour, or one pixel of each of 65,536."""
+    pixels = np.repeat(np.array(colors, np.uint8)[None], 40, axis=0) if colors else np.indices((256, 256)).T
+    written = io.BytesIO()
+    Image.fromarray(pixels if colors else np.dstack([pixels, pixels[..., :1]]).astype(np.uint8)).save(written, "png", dpi=(192, 192))
+    return base64.b64encode(written.getvalue()).decode()
+
+
+def test_a_figure_is_stored_with_fewer_colors_where_nobody_sees_it():
+    curves, shades = drawn([(255, 255, 255), (23, 74, 124), (176, 66, 24)] * 200), drawn(None)
+    stored = Image.open(io.BytesIO(base64.b64decode(execute.lighter(curves))))
+    assert stored.mode == "P"
+    assert stored.info["dpi"] == pytest.approx((192, 192), abs=0.01)
+    assert ImageChops.difference(stored.convert("RGB"), Image.open(io.BytesIO(base64.b64decode(curves)))).getbbox() is None
+    assert execute.lighter(shades) == shades
 
 
 def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):
