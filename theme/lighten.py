@@ -22,7 +22,7 @@ from sphinx.errors import ExtensionError
 
 BUNDLE = "_static/site.css"
 PICTURES = Path(__file__).parents[1] / "_build" / "pictures"  # `make clean` forgets them
-LOSSLESS = {"lossless": True, "method": 1, "quality": 25}  # of a WebP; more effort takes seconds and saves little
+LOSSLESS = {"lossless": True, "method": 1, "quality": 20}  # of a WebP; 25 takes half as long again and saves a tenth
 FIGURE = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
 
 # Scripts that a page needs only if its text has this.
