@@ -46,9 +46,14 @@ def test_a_formula_is_copied_as_its_tex(visit):
     assert f"${told[1]}$" in told[0]
 
 
-def test_search_finds_a_word(visit):
-    opened = visit("search.html?q=latent")
-    opened.locator("#search-results a[href*='chapters/glossary.html']").first.wait_for()
+@pytest.mark.parametrize(
+    ("typed", "first"),
+    [("latent", "glossary"), ("EM", "expectation-maximisation"), ("kernel_density", "kernel-density"), ("naïve", "not-so-naive-bayes")],
+)
+def test_search_finds_what_a_reader_types(visit, typed, first):
+    opened = visit(f"search.html?q={typed}")
+    opened.wait_for_load_state("networkidle")  # each result is fetched for a line of its text
+    assert f"chapters/{first}.html" in opened.locator("#search-results a").first.get_attribute("href")
 
 
 def test_page_reads_without_scripts(visit, pages):
@@ -185,6 +190,9 @@ def test_every_link_and_anchor_leads_somewhere(site):
     assert sorted(dead) == []
 
 
+REMOTE = ("remote", "get-url", "origin")
+
+
 @pytest.mark.parametrize(
     ("remote", "page"),
     [
@@ -210,12 +218,16 @@ def test_web_address_of_a_remote(remote, page):
     assert book_theme.web_address(remote) == page
 
 
-def test_origin_is_that_of_the_book_alone(tmp_path):
+def test_origin_and_branch_are_those_of_the_book_alone(tmp_path, monkeypatch):
     (tmp_path / "book").mkdir()
-    for command in ("init --quiet", "remote add origin https://user:secret@github.com/owner/book.git"):
+    for command in ("init --quiet --initial-branch autumn", "remote add origin https://user:secret@github.com/owner/book.git"):
         subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
-    assert book_theme.web_address(book_theme.origin(tmp_path)) == "https://github.com/owner/book"
-    assert book_theme.origin(tmp_path / "book") == book_theme.origin(tmp_path / "missing") == ""
+    assert book_theme.web_address(book_theme.git(tmp_path, *REMOTE)) == "https://github.com/owner/book"
+    assert book_theme.git(tmp_path / "book", *REMOTE) == book_theme.git(tmp_path / "missing", *REMOTE) == ""
+    monkeypatch.setenv("GITHUB_REF_NAME", "spring")  # set where the workflow has checked out a commit, not a branch
+    assert (book_theme.branch(tmp_path), book_theme.branch(tmp_path / "book")) == ("autumn", "spring")
+    monkeypatch.delenv("GITHUB_REF_NAME")
+    assert book_theme.branch(tmp_path / "book") == "main"
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,12 @@
 import os
 import re
 import subprocess
+import unicodedata
 from html import escape
 from urllib.parse import urlsplit
 
 from docutils import nodes
+from sphinx.search.en import SearchEnglish
 from sphinx.util import logging
 
 MYBINDER = "https://mybinder.org"
@@ -31,14 +33,19 @@ def web_address(remote):
     return f"https://{parts.hostname}{port}/{path}"
 
 
-def origin(folder):
-    """Return the address of the git remote "origin" of the repository at `folder`; "" if there is none."""
+def git(folder, *command):
+    """Return what git says of the repository at `folder`; "" if there is none, or no git."""
     here = {**os.environ, "GIT_CEILING_DIRECTORIES": os.path.dirname(folder)}  # not a repository that the folder lies in
     try:
-        asked = subprocess.run(["git", "-C", folder, "remote", "get-url", "origin"], capture_output=True, text=True, env=here)
-    except OSError:  # no git
+        asked = subprocess.run(["git", "-C", folder, *command], capture_output=True, text=True, env=here)
+    except OSError:
         return ""
-    return asked.stdout if asked.returncode == 0 else ""
+    return asked.stdout.strip() if asked.returncode == 0 else ""
+
+
+def branch(folder):
+    """Return the branch of the repository at `folder`; the one that GitHub's workflow runs for, if it has checked out a commit."""
+    return git(folder, "branch", "--show-current") or os.environ.get("GITHUB_REF_NAME", "") or "main"
 
 
 def site_address(repository):
@@ -54,13 +61,13 @@ def site_address(repository):
 def link_repository(app, config):
     """Tell the theme where the repository is, and which buttons that allows."""
     options = config.html_theme_options
-    repository = web_address(options.get("repository_url") or origin(app.srcdir))
+    repository = web_address(options.get("repository_url") or git(app.srcdir, "remote", "get-url", "origin"))
     host, *path = repository.removeprefix("https://").split("/")
     provider = next((name for name in ("github", "gitlab", "bitbucket") if name in host), "")
     linked = bool(provider) and len(path) >= 2
     options["repository_url"] = repository if linked else ""
     options["repository_provider"] = provider
-    options["repository_branch"] = options.get("repository_branch") or "main"
+    options["repository_branch"] = options.get("repository_branch") or branch(app.srcdir)
     options["use_repository_button"] = options["use_edit_page_button"] = options["use_source_button"] = linked
     options["use_issues_button"] = linked and provider != "bitbucket"
     if host in ("github.com", "gitlab.com") and len(path) == 2:
@@ -113,6 +120,20 @@ def make_knobs(app, doctree, docname):
         output += html("</div></div>")
 
 
+class SearchWords(SearchEnglish):
+    """The words of the search: without accents, and a name of code in its parts, in the index and in what a reader types."""
+
+    js_splitter_code = r'''
+function splitQuery(query) {
+  return query.normalize("NFD").replace(/\p{M}/gu, "").split(/[^\p{L}\p{N}]+/u).filter((word) => word);
+}
+'''
+
+    def split(self, text):
+        plain = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
+        return re.findall(r"[^\W_]+", plain)
+
+
 # What axe-core finds wrong in the HTML of the extensions, and what it should be.
 MENDED = {
     '<summary aria-label="Toggle hidden content">': "<summary>",  # the label hid the words that are seen
@@ -135,6 +156,7 @@ def mend_page(app, pagename, templatename, context, doctree):
 
 
 def setup(app):
+    app.add_search_language(SearchWords)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", make_knobs)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
