@@ -5,6 +5,8 @@ import base64
 import functools
 import json
 import re
+import sys
+from types import SimpleNamespace
 
 import chapters
 import definitions
@@ -14,6 +16,7 @@ import nbformat
 import pytest
 import standard
 from bs4 import BeautifulSoup
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from test_chapters import CHAPTERS
 
@@ -262,13 +265,34 @@ def test_a_page_offers_its_notebook_as_it_is_and_one_to_work_in(html, site, path
     links = [link["href"] for link in offered]
     assert links == [f"../_sources/chapters/{path.stem}.ipynb", f"../_sources/chapters/{path.stem}-to-work-in.ipynb"]
     as_it_is, to_work_in = (nbformat.read((site / "chapters" / link).resolve(), as_version=4) for link in links)
-    assert as_it_is == chapters.read(path)
+    stored = chapters.read(path)
+    if any("import helpers" in cell.source for _, cell in chapters.code_cells(stored)):
+        openers = [notebook.cells.pop(0) for notebook in (as_it_is, to_work_in)]
+        assert [opener.source.startswith("# Opened alone? `helpers` is a folder of the book") for opener in openers] == [True, True]
+    assert as_it_is == stored
     nbformat.validate(to_work_in)
     assert not any(cell.get("outputs") or cell.get("execution_count") for cell in to_work_in.cells)
     assert "{solution-" not in json.dumps(to_work_in)
     posed = [cell.source for cell in as_it_is.cells if "{exercise}" in cell.source]
     assert posed == [cell.source for cell in to_work_in.cells if "{exercise}" in cell.source]
     assert [cell.source for cell in to_work_in.cells].count("# Your solution") == len(posed)
+
+
+def test_a_notebook_opened_alone_says_what_to_do_and_fetches_the_book_on_colab(monkeypatch):
+    told = downloads.opener("https://github.com/owner/book", "autumn").source
+    assert told.splitlines()[0].endswith("get it at https://github.com/owner/book, or on Colab run this cell.")
+    assert "git clone --quiet --depth 1 --branch autumn https://github.com/owner/book /content/book" in told
+    # As IPython on Colab and elsewhere: the lines that begin with ! or % are the shell's and the notebook's.
+    ran = []
+    code = TransformerManager().transform_cell(told)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    shell = SimpleNamespace(system=ran.append, run_line_magic=lambda *magic: ran.append(" ".join(magic)))
+    exec(code, {"get_ipython": lambda: shell})
+    assert ran == [] and "/content/book" not in sys.path
+    monkeypatch.setitem(sys.modules, "google.colab", None)
+    exec(code, {"get_ipython": lambda: shell})
+    assert [line.split()[0] for line in ran] == ["git", "cd"] and sys.path[-1] == "/content/book"
+    assert len(downloads.opener("", "main").source.splitlines()) == 1
 
 
 def names(code, *contexts):

@@ -1,6 +1,7 @@
 """The book's local Sphinx extension for what a reader downloads of a chapter: the notebook, and one to work in.
 
-The theme's menu has the notebook as it is stored. This adds the same without outputs and solutions.
+The theme's menu has the notebook as it is stored. This adds the same without outputs and solutions, and puts before both
+a cell for a reader who opens the file alone, on Colab for example, where `import helpers` finds nothing.
 """
 
 import re
@@ -26,6 +27,34 @@ def to_work_in(notebook):
             cell.update(outputs=[], execution_count=None)
     copy.metadata.pop("executed_with", None)
     return copy
+
+
+def opener(repository, branch):
+    """Return the first cell of a downloaded notebook: what to do away from the book, and on Colab does it."""
+    where = f"get it at {repository}, or on Colab run this cell." if repository else "open this notebook in the book's folder chapters."
+    lines = [f"# Opened alone? `helpers` is a folder of the book, not the package of that name on the index: {where}"]
+    if repository:
+        lines += [
+            "import sys",
+            "",
+            'if "google.colab" in sys.modules:',
+            f"    !git clone --quiet --depth 1 --branch {branch} {repository} /content/book",
+            "    %cd -q /content/book/chapters",
+            '    sys.path.append("/content/book")',
+        ]
+    return new_code_cell("\n".join(lines), id="opened-alone")
+
+
+def put_opener(app, error):
+    """Put the opener before each downloaded notebook that imports the book's helpers."""
+    if error or app.builder.name != "html":
+        return
+    options = app.config.html_theme_options
+    for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+        notebook = nbformat.read(path, as_version=4)
+        if any(cell.cell_type == "code" and "import helpers" in cell.source for cell in notebook.cells):
+            notebook.cells.insert(0, opener(options["repository_url"], options["repository_branch"]))
+            nbformat.write(notebook, path)
 
 
 def work_name(source):
@@ -61,4 +90,5 @@ def offer(app, pagename, templatename, context, doctree):
 
 def setup(app):
     app.connect("html-page-context", offer, priority=502)  # after the theme's own buttons
+    app.connect("build-finished", put_opener)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
