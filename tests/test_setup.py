@@ -54,8 +54,10 @@ def test_binder_installs_the_chapters_needs_at_the_pinned_versions():
     assert re.search(r'COPY [^\n]*src/ .*pip install --no-cache-dir -r "\.binder/requirements\.txt"', dockerfile, re.DOTALL)
     assert '-r "requirements.txt"' not in dockerfile
 
-    # The two lines of that file, taken from where pip reads them: a constraint beside it, this package.
+    # The lines of that file, taken from where pip reads them: a constraint beside it, this package, an extension of JupyterLab.
     lines = (BOOK / ".binder" / "requirements.txt").read_text("utf-8").splitlines()
-    constraint, package = [line.split() for line in lines if not line.startswith("#")]
+    constraint, package, extension = [line.split() for line in lines if not line.startswith("#")]
     assert constraint[0] == "--constraint" and (BOOK / ".binder" / constraint[1]).samefile(BOOK / "requirements.txt")
     assert package == ["--editable", "."]
+    assert re.fullmatch(r"jupyterlab-myst==[\d.]+", extension[0])
+    assert re.search(r"RUN [^\n]*\.binder/postBuild", dockerfile)

@@ -311,3 +311,20 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
     first_output(book, new_output("stream", name="stderr", text="mind"))
     assert run(book, "build.py")[0] == 1
     assert contents(site) == good
+
+
+def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tmp_path):
+    path = chapter(book)
+    notebook = chapters.read(path)
+    notebook.cells += [new_markdown_cell("```{solution-start} a\n:class: dropdown\n```"), new_code_cell("1", metadata={"tags": ["hide-input"]})]
+    notebook.cells += [new_markdown_cell("```{solution-end}\n```")]
+    nbformat.write(notebook, path)
+    before = path.read_bytes()
+    status, printed = run(book, "fold.py", tmp_path / "lab")
+    assert status == 0, printed
+    assert path.read_bytes() == before
+    *same, start, code, end = chapters.read(tmp_path / "lab" / path.name).cells
+    assert same == chapters.read(path).cells[:-3]
+    assert (start.source, start.metadata) == ("#### Solution", {"jp-MarkdownHeadingCollapsed": True})
+    assert code.metadata["jupyter"] == {"source_hidden": True}
+    assert (end.source, end.metadata) == ("#### Back to the chapter", {})
