@@ -173,9 +173,10 @@ def _moment(match, order):
         return None
 
 
-def _ascend(moments, below=timedelta.max):
-    """Return whether each moment comes after the one before it, by a step `below` so much."""
-    return all(timedelta() < later - earlier < below for earlier, later in pairwise(moments))
+def _in_order(moments, below=timedelta.max):
+    """Return whether moments only ascend, or only descend, by steps `below` so much."""
+    steps = [later - earlier for earlier, later in pairwise(moments)]
+    return all(timedelta() < step < below for step in steps) or all(timedelta() < -step < below for step in steps)
 
 
 def _turn(moment):
@@ -219,7 +220,7 @@ def read_dates(texts, day_first=None):
         raise NotATable(f"{TURNED.format(*odd)}, and write them as 2014-01-31 13:00")
     if any(moments != fitting[0] for moments in fitting):
         # Rows that follow each other within a day, for a day or longer, do so in one of the readings only.
-        steady = [m for m in fitting if len(readable) >= 24 and _ascend([m[row] for row in readable], timedelta(days=1))]
+        steady = [m for m in fitting if len(readable) >= 24 and _in_order([m[row] for row in readable], timedelta(days=1))]
         if len(steady) != 1:
             row = next(row for row in readable if len({moments[row] for moments in fitting}) > 1)
             could = " or ".join(dict.fromkeys(f"{moments[row]:%d %B %Y}" for moments in fitting))
@@ -231,8 +232,8 @@ def read_dates(texts, day_first=None):
     moments = [fitting[0][row] for row in readable]
     turned = [_turn(moment) for moment in moments]
     for below in timedelta.max, timedelta(days=1):
-        if turned != moments and _ascend(turned, below) and not _ascend(moments, below):
-            row = next(row for row, (a, b) in enumerate(pairwise(moments)) if not timedelta() < b - a < below)
+        if turned != moments and _in_order(turned, below) and not _in_order(moments, below):
+            row = next(row for row, pair in enumerate(pairwise(moments)) if not _in_order(pair, below) or pair[0] > pair[1])
             raise NotATable(
                 f"{TURNED.format(texts[readable[row]], texts[readable[row + 1]])}; "
                 "if they are right, put the rows in order of time"
