@@ -55,10 +55,11 @@ def plot_gaussian(mean, covariance, *, ax, n_std=(1, 2, 3), color=None, alpha=0.
     TypeError
         If `ax` is not an Axes.
     ValueError
-        If `mean` or `covariance` is not numeric, not two-dimensional or not
-        finite; if `covariance` is not symmetric or not positive definite; if
-        `n_std` is empty or not above 0; if `alpha` is not from 0 to 1; if
-        `color` is no colour.
+        If `ax` is polar, logarithmic or otherwise not linear; if `mean` or
+        `covariance` is not numeric, not two-dimensional or not finite; if
+        `covariance` is not symmetric or not positive definite; if `n_std` is
+        empty or not above 0; if `alpha` is not from 0 to 1; if `color` is no
+        colour.
 
     Notes
     -----
@@ -72,6 +73,12 @@ def plot_gaussian(mean, covariance, *, ax, n_std=(1, 2, 3), color=None, alpha=0.
        Analysis*, third edition, Wiley, 2003, section 3.3.
     """
     check_axes(ax)
+    scales = [ax.name] if ax.name != "rectilinear" else [ax.get_xscale(), ax.get_yscale()]
+    if scales != ["linear", "linear"]:
+        raise ValueError(
+            f"ax must have straight axes with linear scales, but is {' and '.join(dict.fromkeys(scales))}: "
+            "there the curves of equal density are no ellipses. Draw the logarithms, or whatever the axes show, instead."
+        )
     mean = check_numbers("mean", mean, (2,))
     covariance = check_covariance("covariance", covariance)
     n_std = np.sort(check_n_std(n_std))[::-1]  # the largest first, so that the smaller ones lie on it

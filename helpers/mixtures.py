@@ -3,14 +3,19 @@
 The chapter on Gaussian mixtures explains point masses and collapsed components.
 """
 
+import contextlib
+import math
+import re
 import sys
 import warnings
 from numbers import Integral
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from IPython import get_ipython
-from joblib import Parallel, delayed
+from joblib import Parallel, cpu_count, delayed
+from joblib.parallel import LokyBackend, get_active_backend
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
@@ -18,13 +23,17 @@ from tqdm import tqdm
 
 from helpers._checks import check_numbers, describe
 
+#: What a process takes before it fits anything, in bytes: Python, NumPy, SciPy, pandas, matplotlib and scikit-learn.
+WORKER = 200e6
+MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # what Linux and its containers say of memory
 
-def drop_point_masses(table, *, share=0.01):
+def drop_point_masses(table, *, share=0.01, warn_from=0.05):
     """Drop the rows in which a column holds a value that comes suspiciously often.
 
-    A sensor that measures a continuous quantity hardly ever shows the same number twice. A value that fills more than
-    a `share` of the rows is a point mass: a stopped instrument, a clipped range, a filled gap. No density exists
-    there, and a mixture would score without limit by putting a component of no width on it.
+    A sensor that measures a continuous quantity hardly ever shows the same number twice, unless it rounds; then the
+    neighbours on its grid come about as often. A value that fills more than a `share` of the rows and stands out from its
+    neighbours, or from what its column would show anywhere, is a point mass: a stopped instrument, a clipped range, a
+    filled gap. No density exists there, and a mixture would score without limit by putting a component of no width on it.
 
     Parameters
     ----------
@@ -32,6 +41,8 @@ def drop_point_masses(table, *, share=0.01):
         Numeric columns without missing values.
     share : float, default 0.01
         The share of all rows, above 0 and below 1, that one value of a column may fill at most.
+    warn_from : float, default 0.05
+        The share of rows, above 0 and up to 1, from which on a warning tells what one column took away; 1 for none.
 
     Returns
     -------
@@ -45,11 +56,18 @@ def drop_point_masses(table, *, share=0.01):
     ValueError
         If `table` has fewer than two rows, a cell that is no finite number, a column that is constant or made of point
         masses alone, or columns of which one follows from the others, such as a copy; if `share` is not between 0 and 1.
+
+    Warns
+    -----
+    UserWarning
+        If a column's point masses fill `warn_from` of the rows or more.
     """
     if not isinstance(table, pd.DataFrame):
         raise TypeError(f"table must be a pandas DataFrame, but is {describe(table)}.")
     if not 0 < check_numbers("share", share, ()) < 1:
         raise ValueError(f"share must be above 0 and below 1, but is {describe(share)}.")
+    if not 0 < check_numbers("warn_from", warn_from, ()) <= 1:
+        raise ValueError(f"warn_from must be above 0 and at most 1, but is {describe(warn_from)}.")
     if len(table) < 2:
         raise ValueError(f"table must have at least two rows, but has {len(table)}: nothing can be learned from it.")
     for name, column in table.items():
@@ -62,8 +80,9 @@ def drop_point_masses(table, *, share=0.01):
     stuck = pd.Series(False, index=table.index)
     for name, column in table.items():
         counts = column.value_counts()
-        often = counts[counts > share * len(table)]
-        if often.sum() == len(table):
+        often = counts[_stands_out(counts, share * len(table))]
+        others = len(counts) - len(often)
+        if others <= 5 and others < (len(table) - often.sum()) / 2:
             raise ValueError(
                 f"column {name!r} is constant or has so few values ({len(counts)}) that it is no continuous "
                 "quantity, and no density can be fitted to it: leave the column out."
@@ -80,8 +99,52 @@ def drop_point_masses(table, *, share=0.01):
             f"of the columns {list(table.columns)} one follows from the others (a copy, a sum, the same in another "
             "unit), so every covariance is singular: leave one of them out."
         )
+    for name, often in found.items():
+        gone = sum(often.values())
+        if gone >= warn_from * len(table) and warn_from < 1:
+            value, times = next(iter(often.items()))
+            warnings.warn(
+                f"column {name!r} takes {gone} of {len(table)} rows away ({gone / len(table):.0%}): {len(often)} of its values "
+                f"come too often for a continuous quantity, most of all {value:g}, {times} times",
+                stacklevel=2,
+            )
     rest.attrs = {**table.attrs, "point_masses": found}
     return rest
+
+
+def _stands_out(counts, limit):
+    """Return which values of a column come more than `limit` times, and more often than a smooth density, rounded, would show.
+
+    Parameters
+    ----------
+    counts : Series
+        How often each value comes.
+    limit : float
+
+    Returns
+    -------
+    Series of bool, in the order of `counts`
+    """
+    ordered = counts.sort_index()
+    values, n = ordered.index.to_numpy(float), ordered.to_numpy(float)
+    # First against its neighbours. A side that falls steeply towards the neighbour and beyond, as at the end of an
+    # exponential density, is continued by the same factor, once there are enough rows to tell.
+    expected = np.zeros(len(n))
+    for side in (ordered, ordered[::-1]):
+        next_one, after = (side.shift(step).sort_index().to_numpy(float) for step in (1, 2))
+        steep = np.where(after >= 5, next_one**2 / after, 0)
+        expected = np.fmax(expected, np.fmax(next_one, steep))
+    stands = (n > 2 * expected + 4 * np.sqrt(2 * expected)) & (expected > 0)  # a factor of 2, and four times chance
+    # Then against the whole column, for a heap of a few neighbours: where the grid is fine, 18 times as many as an even
+    # spread of the column's width would show. 3.3 standard deviations of a normal density lie between the two quantiles.
+    if len(n) > 1:
+        width = max(
+            np.subtract(*np.quantile(np.repeat(values[kind], n[kind].astype(int)), [0.95, 0.05])) if kind.any() else 0
+            for kind in (n > 0, n <= limit)
+        )
+        if width > 0:
+            stands |= n > 18 * n.sum() * np.quantile(np.diff(values), 0.1) / (width / 3.3) + 5
+    return pd.Series(stands & (n > limit), index=ordered.index).reindex(counts.index)
 
 
 def fit_all(estimators, X, *, n_jobs=-1):
@@ -100,7 +163,8 @@ def fit_all(estimators, X, *, n_jobs=-1):
     X : array_like, shape (N, D)
         The observations.
     n_jobs : int, default -1
-        How many fits run at a time; -1 for as many as there are cores.
+        How many fits run at a time; -1 for as many as processors and free memory allow, both as this machine or its
+        container limits them.
 
     Returns
     -------
@@ -137,6 +201,8 @@ def fit_all(estimators, X, *, n_jobs=-1):
     # The longest first: a long fit that starts last would be waited for alone.
     order = sorted(range(len(estimators)), key=lambda i: -_cost(estimators[i]))
     tasks = (delayed(_fit)(clone(estimators[i]), X) for i in order)
+    if n_jobs == -1 and isinstance(get_active_backend()[0], LokyBackend):
+        n_jobs = _n_workers(X, estimators)
     running = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
     done = list(tqdm(running, total=len(order), unit="fit", leave=False, disable=not _someone_waits()))
     fits, told = zip(*(done[order.index(i)] for i in range(len(order))))
@@ -148,6 +214,32 @@ def fit_all(estimators, X, *, n_jobs=-1):
             stacklevel=2,
         )
     return list(fits)
+
+
+def _n_workers(X, estimators):
+    """Return how many processes fit into the free memory: at least one, at most one for each processor and fit."""
+    # A fit holds a few numbers for each row and component: its distances, its responsibilities, what they are made of.
+    largest = max(_cost(clone(estimator).set_params(n_init=1)) if hasattr(estimator, "n_init") else 1 for estimator in estimators)
+    each = WORKER + X.nbytes + 4 * 8 * len(X) * (largest + X.shape[1])
+    return int(max(1, min(cpu_count(), len(estimators), _free_memory() // each)))
+
+
+def _free_memory():
+    """Return how many bytes may still be taken on this machine and in its container, infinite where neither says."""
+    free = [math.inf]
+    with contextlib.suppress(OSError, AttributeError):  # other systems than Linux have no such file
+        free.append(1024 * int(re.search(r"MemAvailable:\s+(\d+)", MEMINFO.read_text())[1]))
+    # The second version of control groups, and the first, which calls a limit that is none a very large number.
+    for folder, limit, used, cache in (
+        (".", "memory.max", "memory.current", "inactive_file"),
+        ("memory", "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        with contextlib.suppress(OSError, ValueError):  # not this version; the word max
+            group = CGROUP / folder
+            given_back = re.search(rf"^{cache} (\d+)", (group / "memory.stat").read_text(), re.MULTILINE)
+            taken = int((group / used).read_text()) - (int(given_back[1]) if given_back else 0)
+            free.append(int((group / limit).read_text()) - taken)
+    return max(0, min(free))
 
 
 def _someone_waits():

@@ -1,19 +1,20 @@
 """The sensor table of a chapter: the wind farm of `data/`, or one that the reader brings.
 
-The chapter `data-sheet` describes the wind farm and shows on it what the loader does.
+The chapter `data-sheet` describes the wind farm and says what the loader accepts.
 """
 
-import bz2
-import csv
-import gzip
-import io
-import lzma
 import os
+import re
 import warnings
+from itertools import count
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from helpers._cells import read_cells
+from helpers._checks import describe
+from helpers._readings import CLOCK, DATE, NotATable, is_number, read_dates, read_numbers
 
 WIND_FARM = Path(__file__).parents[1] / "data" / "wind_farm.csv.xz"
 #: What an axis says of the wind farm's sensors; each is there once for each of its turbines.
@@ -30,30 +31,34 @@ LABELS = {
         "vane_position": "°",
     }.items()
 }
-OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
-def load_table(source=None):
-    """Load a table of hourly sensors, its dates in the first column and one sensor in each column after it.
+def load_table(source=None, *, separator=None, decimal=None, sheet=None, day_first=None):
+    """Load a table of sensors, its dates in the first column and one sensor in each column after it.
 
-    A cell that holds no finite number becomes NaN and is counted; nothing is filled in and no outlier is removed,
-    because the chapters do that where the reader can see it.
+    What can be read in one way only is read so. What could mean two things is refused, with both; nothing that a person
+    reads as a number, and no row, is lost without a warning. Nothing is filled in and no outlier is removed, because the
+    chapters do that where the reader can see it. The chapter `data-sheet` has an example of each form.
 
     Parameters
     ----------
     source : str or path, optional
-        A `.xlsx` spreadsheet (its first sheet is read) or a CSV file in UTF-8, which may be compressed
-        (`.gz`, `.bz2`, `.xz`). Columns are separated by commas, semicolons or tabs, whichever splits the
-        first line into most. Between semicolons the decimal mark is the comma, if any number there has one; then a
-        point is none. The default is the file that the environment variable `BOOK_TABLE` names or, without it,
-        the book's wind farm.
+        An `.xlsx` spreadsheet or a CSV file, which may be compressed (gzip, bzip2, xz, or alone in a ZIP). The default is
+        the file that the environment variable `BOOK_TABLE` names or, without it, the book's wind farm.
+    separator : str, optional
+        The character between columns of a CSV; by default the one of comma, semicolon, tab and bar that splits dates from numbers.
+    decimal : "." or ",", optional
+        The decimal mark; by default the one with which all the file's numbers can be read.
+    sheet : str, optional
+        The name of a spreadsheet's sheet; by default the first that is not hidden.
+    day_first : bool, optional
+        Whether 03/04/2014 is in April; by default what the other dates tell.
 
     Returns
     -------
     DataFrame, shape (n_times, n_sensors)
-        Columns of float64, in the file's order and units, a DatetimeIndex in UTC named `time`, in order of time.
-        Dates are best written as 2014-01-31 13:00; 31/01/2014 13:00 is read too, and 01/31/2014 where only the month
-        can come first. A date without a time zone is taken as UTC; a plain number is no date.
+        Columns of float64, in the file's order and units (a percentage as a fraction), a DatetimeIndex in UTC named `time`,
+        in order of time. A date without a time zone is taken as UTC.
         How the columns are called, and what was not taken as it stood, is told in `table.attrs`, in plain dictionaries
         and lists:
 
@@ -69,15 +74,15 @@ def load_table(source=None):
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read (damaged, cut short, another format), its first line does not name the columns, no
-        row has a readable date, no column has a number, or a date comes twice. The message names the file, what came
-        and what to do.
+        If an argument does not fit, if the file cannot be read (damaged, cut short, another format), or if it is not
+        certain what its names, dates or numbers are. The message names the file, what came and what to do.
 
     Warns
     -----
     UserWarning
-        If rows or columns are left out, if day and month could be either way round (then the day comes first), or
-        if the last line of a CSV has no end, so that its last number may have lost digits.
+        If rows, columns, or texts with a digit in them are left out, if lines stand around the names, if units or sheets were
+        left aside, if a number such as −999 may stand for a gap, or if the last line of a CSV has no end, so that its last
+        number may have lost digits.
 
     Examples
     --------
@@ -97,128 +102,200 @@ def load_table(source=None):
             f"No table at {path.absolute()}: there is no such file. "
             "Give the full path of a CSV or .xlsx file to load_table or in the environment variable BOOK_TABLE."
         )
+    for name, value, known in [
+        ("separator", separator, [None, *",;\t|"]),
+        ("decimal", decimal, [None, ".", ","]),
+        ("day_first", day_first, [None, True, False]),
+    ]:
+        if value not in known:
+            raise ValueError(f"{name} must be one of {known[1:]}, but is {describe(value)}.")
     doubts = []
-    cells = _read_cells(path, doubts)
+    try:
+        table = _arrange(_read(path, doubts, separator, sheet), doubts, decimal, day_first)
+    except NotATable as error:
+        raise ValueError(f"{path.name}: {error}.") from None
+    for doubt in doubts:
+        warnings.warn(f"{path.name}: {doubt}", stacklevel=2)
+    return table
 
-    time = _read_dates(cells.iloc[:, 0], doubts)
-    dated = time.notna()
-    if not dated.any():
+
+def _read(path, doubts, separator, sheet):
+    """Return the file's cells; whatever a damaged file makes of the libraries is a ValueError."""
+    try:
+        return read_cells(path, doubts, separator, sheet)
+    except NotATable:
+        raise
+    except Exception as error:
         raise ValueError(
-            f"{path.name}: none of the {len(cells)} rows has a readable date in the first column, "
-            f"{cells.columns[0]!r}{_example(cells.iloc[:, 0])}. Write dates as 2014-01-31 13:00."
-        )
-    if not dated.all():
-        undated = cells[~dated].iloc[:, 0]
-        doubts.append(f"left out {len(undated)} of {len(cells)} rows: no readable date{_example(undated)}")
+            f"{path.name} cannot be read ({type(error).__name__}: {str(error).strip()}). "
+            "It may be damaged or cut short: get it again, or save it as .xlsx or as 'CSV UTF-8'."
+        ) from error
 
-    cells = cells[dated].iloc[:, 1:]
-    values = cells.apply(pd.to_numeric, errors="coerce").astype(float)
-    infinite, blank = np.isinf(values), cells == ""
-    text = values.isna() & ~blank
-    values = values.mask(infinite)
-    numeric = values.notna().any()
+
+def _arrange(grid, doubts, decimal, day_first):
+    """Return the table that a grid of cells holds; the messages of its errors do not name the file."""
+    rows, lines = grid.rows, grid.lines
+    dated = [row for row, cells in enumerate(rows) if isinstance(cells[0], str) and DATE.fullmatch(cells[0])]
+    if len(rows) < 2:
+        raise NotATable("no row stands below the first line. A table needs names in that line and a row for each date")
+    if not dated:
+        raise NotATable(_no_date(rows[0][0], [cells[0] for cells in rows[1:]]))
+    at, top = _find_names(grid, dated, doubts), dated[0]
+    names = _unique_names(rows[at], doubts)
+    if not grid.ended:
+        if len(rows[-1]) < len(names):
+            raise NotATable(
+                f"the file was cut short: its last line has {len(rows[-1])} of {len(names)} cells. "
+                "Get the file again, or delete that line"
+            )
+        doubts.append("the last line has no end: if the file was cut short, its last number is wrong")
+    if short := [lines[row] for row in dated if len(rows[row]) < len(names)]:
+        doubts.append(f"lines with fewer cells than names: {len(short)}, the first is line {short[0]}; the rest is blank there")
+    for first, last, block in grid.merged:
+        if first <= lines[dated[-1]] and last >= lines[at]:
+            raise NotATable(f"the cells {block} are merged, so that all but the first are empty. Unmerge and fill them")
+
+    cells = [[row[column] if column < len(row) else "" for row in map(rows.__getitem__, dated)] for column in range(len(names))]
+    columns = dict(zip(names, cells))
+    texts = columns.pop(names[0])
+    if len(names) > 1 and _is_clock(names[1], columns[names[1]], texts):
+        texts = [f"{date} {time or 'without time'}" for date, time in zip(texts, columns.pop(names[1]))]
+    time = read_dates(texts, day_first)
+    kept = time.notna().to_numpy()
+    if not kept.any():
+        raise NotATable(_no_date(names[0], texts))
+    dated = {row for row, known in zip(dated, kept) if known}
+    undated = [row for row in range(at + 1, len(rows)) if row not in dated and (row > top or _has_number(rows[row]))]
+    if undated:
+        ends = " to ".join(f"line {lines[row]} ({_start(rows[row])})" for row in dict.fromkeys([undated[0], undated[-1]]))
+        doubts.append(f"left out {len(undated)} of {len(undated) + len(dated)} rows, which have no readable date: {ends}")
+
+    columns = {name: [cell for cell, known in zip(cells, kept) if known] for name, cells in columns.items()}
+    values = read_numbers(columns, decimal, grid.separator, doubts)
+    table = pd.DataFrame(values, index=pd.DatetimeIndex(time[kept], name="time"))
+    blank = pd.DataFrame({name: [cell == "" for cell in cells] for name, cells in columns.items()}, index=table.index)
+    infinite = np.isinf(table)
+    text = table.isna() & ~blank
+    table = table.mask(infinite)
+    numeric = table.notna().any()
     if not numeric.any():
-        raise ValueError(
-            f"{path.name}: none of the {len(numeric)} columns after the first has a number: {list(numeric.index[:5])}. "
-            "The file needs its dates in the first column and a sensor in each column after it, "
-            "names in the first line."
+        raise NotATable(
+            f"none of the {len(numeric)} columns after the first has a number: {list(numeric.index[:5])}. "
+            "The file needs its dates in the first column, a sensor in each column after it, and names above them"
         )
     if not numeric.all():
         doubts.append(f"left out columns without a single number: {list(numeric.index[~numeric])}")
-
-    table = values.loc[:, numeric].set_axis(pd.DatetimeIndex(time[dated], name="time"))
+    table = table.loc[:, numeric]
     if table.index.has_duplicates:
         twice = table.index[table.index.duplicated()].unique()
-        raise ValueError(
-            f"{path.name}: dates that come more than once: {len(twice)}, the first of them {twice[0]}. "
-            "Keep one row for each, or write the dates with their time zone if the clock was set back."
+        raise NotATable(
+            f"dates that come more than once: {len(twice)}, the first of them {twice[0]}. "
+            "Keep one row for each, or write the dates with their time zone if the clock was set back"
         )
+    doubts.extend(_sentinels(table))
     table.attrs = {
         "labels": {column: LABELS.get(column, column) for column in table},
         "missing": {
             kind: where.loc[:, numeric].sum().to_dict()
             for kind, where in {"text": text, "blank": blank, "infinite": infinite}.items()
         },
-        "rows_without_date": int((~dated).sum()),
+        "rows_without_date": len(undated),
         "columns_without_number": list(numeric.index[~numeric]),
     }
-    for doubt in doubts:
-        warnings.warn(f"{path.name}: {doubt}", stacklevel=2)
     return table.sort_index()
 
 
-def _read_cells(path, doubts):
-    """Return the file's cells as text without outer blanks, shape (n_rows, 1 + n_columns)."""
-    separator = None
-    try:
-        if path.suffix.lower() == ".xlsx":
-            # pandas reads Excel's own error values as NaN: for us they are text like any other.
-            cells = pd.read_excel(path, dtype=object, na_filter=False).fillna("error").astype(str)
-        else:
-            with OPEN.get(path.suffix.lower(), open)(path, "rt", encoding="utf-8-sig") as file:
-                text = file.read()
-            separator = max(",;\t", key=lambda mark: pd.read_csv(io.StringIO(text), sep=mark, nrows=0).shape[1])
-            with warnings.catch_warnings(action="error", category=pd.errors.ParserWarning):  # lines with too many cells
-                cells = pd.read_csv(io.StringIO(text), sep=separator, dtype=str, keep_default_na=False, index_col=False)
-    except Exception as error:  # the decompressors, openpyxl and pandas raise a dozen types for a damaged file
-        raise ValueError(
-            f"{path.name} cannot be read ({type(error).__name__}: {str(error).strip()}). It may be damaged, cut short "
-            "or of another kind: get it again, or save it as .xlsx or as 'CSV UTF-8'."
-        ) from error
-    if cells.empty:
-        raise ValueError(
-            f"{path.name} has no row below its first line. It needs names in that line and a row for each date."
+def _find_names(grid, dated, doubts):
+    """Return the row with the names: the one above the first date that has a text for each column in use."""
+    rows, lines = grid.rows, grid.lines
+    used = max(_width(rows[row]) for row in dated)
+    above = range(dated[0])
+    full = [row for row in above if _width(rows[row]) >= used and "" not in rows[row][1:used] and _may_name(rows[row], used)]
+    # Where several are full: names are no numbers, the dates have one too, and no # makes them a comment.
+    for is_better in (
+        lambda cells: not _has_number(cells),
+        lambda cells: re.fullmatch(r"[^\[(].*[^\W\d_].*|[^\W\d_]", str(cells[0])),
+        lambda cells: not str(cells[0]).startswith("#"),
+    ):
+        full = [row for row in full if is_better(rows[row])] or full
+    if len(full) > 1:
+        raise NotATable(
+            "more than one line could hold the names: "
+            + ", ".join(f"line {lines[row]} ({_start(rows[row])})" for row in full) + ". Delete all but that with the names"
         )
-    if separator:
-        last_line = next(csv.reader([text.rstrip("\n").rpartition("\n")[-1]], delimiter=separator))
-        if len(last_line) < cells.shape[1]:
-            raise ValueError(
-                f"{path.name} was cut short: its last line has {len(last_line)} of {cells.shape[1]} cells. "
-                "Get the file again, or delete that line."
-            )
-        if not text.endswith("\n"):
-            doubts.append("the last line has no end: if the file was cut short, its last number is wrong")
-    cells.columns = cells.columns.astype(str)
-    cells = cells.apply(lambda column: column.str.strip())
-    unnamed = [name for name in cells.columns[1:] if name.startswith("Unnamed: ") and (cells[name] != "").any()]
-    if unnamed:  # pandas calls them so
-        raise ValueError(
-            f"{path.name}: the first line has no name for {len(unnamed)} of {cells.shape[1]} columns that are in use. "
-            "Delete what stands above the line with the names, or name each column in it."
+    if not full:
+        widest = next(row for row in dated if _width(rows[row]) == used)
+        nearest = f"line {lines[dated[0] - 1]} has {_width(rows[dated[0] - 1])}" if dated[0] else "nothing stands there"
+        raise NotATable(
+            f"line {lines[widest]} has {used} cells, and no line above the first date, in line {lines[dated[0]]}, names "
+            f"that many columns: {nearest}. Write one name for each column in one line above the dates; "
+            "numbers with a decimal comma between commas need quotation marks"
         )
-    if separator == ";":
-        numbers = cells.iloc[:, 1:]
-        if numbers.apply(lambda column: column.str.fullmatch(r"[+-]?\d*,\d+([eE][+-]?\d+)?")).any(axis=None):
-            numbers = numbers.apply(lambda column: column.str.replace(".", "text").str.replace(",", "."))
-            cells.iloc[:, 1:] = numbers
-    return cells
+    others = [row for row in above if row != full[0] and not (row > full[0] and _has_number(rows[row]))]
+    if others:
+        told = ", ".join(f"{lines[row]} ({_start(rows[row])})" for row in others[:3]) + (", …" if len(others) > 3 else "")
+        doubts.append(f"the names were taken from line {lines[full[0]]}; left out {len(others)} around it: {told}")
+    return full[0]
 
 
-def _read_dates(texts, doubts):
-    """Return the dates in UTC, shape (n_rows,), NaT where there is none."""
-    texts = texts.mask(pd.to_numeric(texts, errors="coerce").notna())
-    time = pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=True)
-    if time.notna().any():
-        return time
-    readings = []
-    for day_first in True, False:
-        with warnings.catch_warnings(action="ignore"):  # pandas warns when the date says otherwise: so be it
-            formats = (pd.tseries.api.guess_datetime_format(text, dayfirst=day_first) for text in texts.dropna())
-            found = next(filter(None, formats), None)
-        if found:
-            readings.append(pd.to_datetime(texts, format=found, errors="coerce", utc=True))
-    if not readings:
-        return time
-    # Of two that read as many dates, max keeps the first: the day comes first.
-    best = max(readings, key=lambda reading: reading.notna().sum())
-    either = len(readings) == 2 and not readings[0].equals(readings[1]) and readings[0].count() == readings[1].count()
-    first = best.first_valid_index()
-    if either and "." not in texts[first]:  # between points the day comes first: nobody writes the month there
-        doubts.append(f"day or month first? Nothing here tells; {texts[first]!r} was read as {best[first]:%d %B %Y}")
-    return best
+def _unique_names(cells, doubts):
+    """Return one name for each column; of the same name the second gets .1, as in pandas."""
+    names = [f"{cell:g}" if isinstance(cell, float) else cell for cell in cells[: _width(cells)]]
+    unique = []
+    for name in names:
+        others = (f"{name}.{number}" for number in count(1))
+        unique.append(name if name not in unique else next(other for other in others if other not in [*unique, *names]))
+    if twice := [new for new, name in zip(unique, names) if new != name]:
+        doubts.append(f"names that come more than once: the later columns are called {twice}")
+    return unique
 
 
-def _example(texts):
-    """Return ', such as …' with the first text that is not blank, or nothing."""
-    found = [text for text in texts if text]
-    return f", such as {found[0]!r}" if found else ""
+def _is_clock(name, cells, dates):
+    """Return whether a column holds the times of day that belong to the dates."""
+    bare = not any((match := DATE.fullmatch(date)) and match["hour"] for date in dates)
+    clocks = [bool(CLOCK.fullmatch(cell)) for cell in cells if isinstance(cell, str) and cell]
+    called = re.search("time|zeit|uhr|heure|hora|hour|clock", name, re.IGNORECASE)
+    return bare and bool(clocks) and all(clocks) and bool(called or len(set(dates)) < len(dates))
+
+
+def _sentinels(table):
+    """Tell of numbers of nines, such as -999, that lie farther from all others than those from each other."""
+    for name, column in table.items():
+        for value in {column.min(), column.max()}:
+            rest = column[column != value]
+            digits = f"{abs(value):.10g}".replace(".", "")
+            if set(digits) == {"9"} and len(digits) > 1 and (rest - value).abs().min() > rest.max() - rest.min():
+                yield f"column {name!r}: {value:g} comes {(column == value).sum()} times; if it means a gap, make it blank"
+
+
+def _no_date(name, texts):
+    """Return the message for a first column without a date."""
+    example = next((f", such as {text!r}" for text in texts if text != ""), "")
+    number = " A plain number is no date, even where it counts days or seconds." if any(map(is_number, texts)) else ""
+    return (
+        f"none of the {len(texts)} rows has a readable date in the first column, {name!r}{example}."
+        f"{number} Write dates as 2014-01-31 13:00"
+    )
+
+
+def _may_name(cells, used):
+    """Return whether cells may be names: no units alone, not all numbers, and no number with a sign or decimals."""
+    names = [str(cell).removesuffix(".0") for cell in cells[1:used]]
+    if not cells[0] and names and all(re.search(r"^[\[(].*[\])]$|[/°%‰²³µΩ]", name) for name in names):
+        return False
+    return not names or not all(map(is_number, names)) and not any(is_number(name) and not name.isdigit() for name in names)
+
+
+def _has_number(cells):
+    return any(cell != "" and is_number(cell) for cell in cells[1:])
+
+
+def _width(cells):
+    """Return the number of cells up to the last that is not blank."""
+    return max((column for column, cell in enumerate(cells, 1) if cell != ""), default=0)
+
+
+def _start(cells):
+    """Return how a row begins, for a message."""
+    text = " | ".join(str(cell) for cell in cells[: _width(cells)])
+    return repr(text if len(text) <= 40 else text[:37] + "...")

@@ -122,6 +122,21 @@ def test_the_limits_hold_the_ellipses(gaussian, n):
     assert (upper >= mean + reach - rounding).all()
 
 
+@pytest.mark.parametrize(
+    ("axes", "said"),
+    [({"projection": "polar"}, "polar"), ({"xscale": "log"}, "log and linear"), ({"yscale": "log"}, "linear and log"), ({"xscale": "symlog", "yscale": "symlog"}, "symlog")],
+)
+def test_axes_on_which_they_are_no_ellipses_are_refused(axes, said):
+    ax = plt.figure().add_subplot(**axes)
+    for draw in (
+        lambda: helpers.plot_gaussian([1, 1], np.eye(2), ax=ax),
+        lambda: helpers.plot_mixture(GaussianMixture(1).fit(CIRCLE), ax=ax),
+    ):
+        with pytest.raises(ValueError, match=rf"^ax must have straight axes with linear scales, but is {said}: .*no ellipses"):
+            draw()
+    assert not ax.patches
+
+
 def test_limits_set_by_hand_stay():
     ax = new_axes()
     ax.set(xlim=(0, 1), ylim=(2, 3))

@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import parallel_config, register_parallel_backend
+from joblib import Parallel, parallel_config, register_parallel_backend
 from joblib.parallel import ThreadingBackend
 from jupyter_client.manager import start_new_kernel
 from matplotlib.figure import Figure
@@ -50,6 +50,42 @@ def test_rows_of_all_point_masses_go_and_nothing_else_changes():
     rest.iloc[0, 0] = 99
     assert table.iloc[16, 0] != 99
     assert len(helpers.drop_point_masses(table, share=0.03)) == len(table)
+
+
+@pytest.mark.parametrize("n_rows", [20, 50, 100, 500, 8_760])
+@pytest.mark.parametrize("decimals", [0, 1, 2, 12])
+def test_a_rounded_sensor_is_no_point_mass(n_rows, decimals):
+    rng = np.random.default_rng(n_rows + decimals)
+    table = pd.DataFrame({"temperature": rng.normal(15, 8, n_rows), "wind": rng.gamma(4, 2, n_rows), "level": rng.uniform(0, 30, n_rows)})
+    rest = helpers.drop_point_masses(table.round(decimals))
+    assert len(rest) == n_rows and rest.attrs["point_masses"] == {}
+
+
+@pytest.mark.parametrize(("n_rows", "stuck"), [(100, 20), (500, 40), (8_760, 300)])
+@pytest.mark.parametrize("decimals", [1, 2, 12])
+def test_a_stuck_value_is_one_however_the_others_are_rounded(n_rows, stuck, decimals):
+    table = pd.DataFrame({"wind": np.random.default_rng(n_rows).gamma(4, 2, n_rows).round(decimals)})
+    table.loc[: stuck - 1, "wind"] = 0.0
+    rest = helpers.drop_point_masses(table, warn_from=1)
+    assert list(rest.attrs["point_masses"]["wind"]) == [0.0] and len(rest) == n_rows - stuck
+
+
+def test_a_heap_of_neighbours_far_finer_than_the_column_is_one():
+    table = pd.DataFrame({"power": np.random.default_rng(0).normal(0, 300, 2_000).round(2)})
+    table.loc[:399, "power"] = np.repeat([-0.01, 0.0, 0.01, 0.02], 100)
+    with pytest.warns(UserWarning, match=r"'power' takes 400 of 2000 rows away \(20%\): 4 of its values .* 100 times") as caught:
+        assert len(helpers.drop_point_masses(table)) == 1_600
+    assert caught[0].filename == __file__
+
+
+def test_from_a_twentieth_of_the_rows_on_a_warning_tells():
+    table = sensors(1_000)
+    table.loc[:49, "wind"] = 0
+    with pytest.warns(UserWarning, match=r"'wind' takes 50 of 1000 rows away \(5%\): 1 of its values .* most of all 0, 50 times"):
+        helpers.drop_point_masses(table)
+    assert len(helpers.drop_point_masses(table, warn_from=0.06)) == len(helpers.drop_point_masses(table[1:])) == 950
+    with pytest.raises(ValueError, match="warn_from must be above 0 and at most 1, but is int 2"):
+        helpers.drop_point_masses(table, warn_from=2)
 
 
 @pytest.mark.parametrize(
@@ -110,6 +146,47 @@ def test_the_numbers_are_those_of_a_loop_whatever_works_at_it(X, expected, n_job
         np.testing.assert_array_equal(found, wanted, err_msg=repr(fit))
     assert [repr(model) for model in MODELS] == before
     assert not any(hasattr(model, "n_iter_") for model in MODELS)
+
+
+def container(tmp_path, monkeypatch, limit, used, cache, version):
+    """Let Linux say that the machine has much and the container little memory, in MB."""
+    names = {2: ("memory.max", "memory.current", "inactive_file"), 1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")}
+    folder = tmp_path / ("memory" if version == 1 else "")
+    folder.mkdir(exist_ok=True)
+    (folder / names[version][0]).write_text(f"{limit}\n" if isinstance(limit, str) else f"{limit * 10**6}\n")
+    (folder / names[version][1]).write_text(f"{used * 10**6}\n")
+    (folder / "memory.stat").write_text(f"anon 1\n{names[version][2]} {cache * 10**6}\n")
+    (tmp_path / "meminfo").write_text("MemTotal:       99999999 kB\nMemAvailable:   64000000 kB\n")
+    monkeypatch.setattr(helpers.mixtures, "CGROUP", tmp_path)
+    monkeypatch.setattr(helpers.mixtures, "MEMINFO", tmp_path / "meminfo")
+    monkeypatch.setattr(helpers.mixtures, "cpu_count", lambda: 16)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize(("limit", "used", "cache", "workers"), [(2_000, 900, 300, 6), (2_000, 1_990, 0, 1), (100_000, 0, 0, 12), ("max", 0, 0, 12)])
+def test_no_more_processes_than_memory_and_fits(tmp_path, monkeypatch, X, limit, used, cache, workers, version):
+    container(tmp_path, monkeypatch, limit, used, cache, version)
+    assert helpers.mixtures._n_workers(X, [GaussianMixture(3)] * 12) == workers
+
+
+def test_large_data_need_larger_processes_and_other_systems_say_nothing(tmp_path, monkeypatch):
+    container(tmp_path, monkeypatch, 1_900, 0, 0, 2)
+    assert helpers.mixtures._n_workers(np.zeros((10**6, 4)), [GaussianMixture(20)] * 12) == 1
+    monkeypatch.setattr(helpers.mixtures, "CGROUP", tmp_path / "none")
+    monkeypatch.setattr(helpers.mixtures, "MEMINFO", tmp_path / "none")
+    assert helpers.mixtures._free_memory() == float("inf")
+    assert helpers.mixtures._n_workers(np.zeros((9, 2)), [KMeans(2)] * 40) == 16
+
+
+def test_the_number_of_processes_is_the_one_that_fits(monkeypatch, X, expected):
+    monkeypatch.setattr(helpers.mixtures, "_n_workers", lambda X, estimators: 1)
+    started = []
+    monkeypatch.setattr(helpers.mixtures, "Parallel", lambda n_jobs, **more: started.append(n_jobs) or Parallel(n_jobs=n_jobs, **more))
+    for found, wanted in zip(numbers(helpers.fit_all(MODELS, X)), expected, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+    with parallel_config(backend="threading"):  # not ours to limit
+        helpers.fit_all(MODELS[:1], X)
+    assert started == [1, -1]
 
 
 def test_the_fits_go_to_the_backend_that_the_caller_configures(X, expected):
