@@ -15,6 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from helpers._needs import for_chapter
+
 WIND_FARM = Path(__file__).parents[1] / "data" / "wind_farm.csv.xz"
 #: What an axis says of the wind farm's sensors; each is there once for each of its turbines.
 LABELS = {
@@ -33,7 +35,7 @@ LABELS = {
 OPEN = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
 
-def load_table(source=None):
+def load_table(source=None, *, columns=0, rows=0):
     """Load a table of hourly sensors, its dates in the first column and one sensor in each column after it.
 
     A cell that holds no finite number becomes NaN and is counted; nothing is filled in and no outlier is removed,
@@ -47,6 +49,10 @@ def load_table(source=None):
         first line into most. Between semicolons the decimal mark is the comma, if any number there has one; then a
         point is none. The default is the file that the environment variable `BOOK_TABLE` names or, without it,
         the book's wind farm.
+    columns, rows : int, optional
+        What a chapter needs: at least so many columns that vary, and so many rows without a gap in the first of them.
+        If one of the two is given, columns that hold one value only are left out, and a column whose numbers are tiny
+        or huge is counted in another unit, as ``attrs["labels"]`` then says.
 
     Returns
     -------
@@ -70,14 +76,15 @@ def load_table(source=None):
         If there is no such file.
     ValueError
         If the file cannot be read (damaged, cut short, another format), its first line does not name the columns, no
-        row has a readable date, no column has a number, or a date comes twice. The message names the file, what came
-        and what to do.
+        row has a readable date, no column has a number, or a date comes twice; if there are fewer than `columns` or
+        `rows`. The message names the file, what came and what to do.
 
     Warns
     -----
     UserWarning
-        If rows or columns are left out, if day and month could be either way round (then the day comes first), or
-        if the last line of a CSV has no end, so that its last number may have lost digits.
+        If rows or columns are left out, if a column is counted in another unit, if day and month could be either way
+        round (then the day comes first), or if the last line of a CSV has no end, so that its last number may have
+        lost digits.
 
     Examples
     --------
@@ -142,6 +149,11 @@ def load_table(source=None):
         "rows_without_date": int((~dated).sum()),
         "columns_without_number": list(numeric.index[~numeric]),
     }
+    if columns or rows:
+        try:
+            table = for_chapter(table, columns, rows, doubts)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
     for doubt in doubts:
         warnings.warn(f"{path.name}: {doubt}", stacklevel=2)
     return table.sort_index()
