@@ -14,6 +14,7 @@ import pandas as pd
 
 from helpers._cells import read_cells
 from helpers._checks import describe
+from helpers._needs import for_chapter
 from helpers._readings import CLOCK, DATE, NotATable, is_number, read_dates, read_numbers
 
 WIND_FARM = Path(__file__).parents[1] / "data" / "wind_farm.csv.xz"
@@ -33,7 +34,7 @@ LABELS = {
 }
 
 
-def load_table(source=None, *, separator=None, decimal=None, sheet=None, day_first=None):
+def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, sheet=None, day_first=None):
     """Load a table of sensors, its dates in the first column and one sensor in each column after it.
 
     What can be read in one way only is read so. What could mean two things is refused, with both; nothing that a person
@@ -45,6 +46,10 @@ def load_table(source=None, *, separator=None, decimal=None, sheet=None, day_fir
     source : str or path, optional
         An `.xlsx` spreadsheet or a CSV file, which may be compressed (gzip, bzip2, xz, or alone in a ZIP). The default is
         the file that the environment variable `BOOK_TABLE` names or, without it, the book's wind farm.
+    columns, rows : int, optional
+        What a chapter needs: at least so many columns that vary, and so many rows without a gap in the first of them.
+        If one of the two is given, columns that hold one value only are left out, and a column whose numbers are tiny
+        or huge is counted in another unit, as ``attrs["labels"]`` then says.
     separator : str, optional
         The character between columns of a CSV; by default the one of comma, semicolon, tab and bar that splits dates from numbers.
     decimal : "." or ",", optional
@@ -74,13 +79,13 @@ def load_table(source=None, *, separator=None, decimal=None, sheet=None, day_fir
     FileNotFoundError
         If there is no such file.
     ValueError
-        If an argument does not fit, if the file cannot be read (damaged, cut short, another format), or if it is not
-        certain what its names, dates or numbers are. The message names the file, what came and what to do.
+        If an argument does not fit, if the file cannot be read (damaged, cut short, another format), if it is not certain
+        what its names, dates or numbers are, or if there are fewer than `columns` or `rows`. The message names the file, what came and what to do.
 
     Warns
     -----
     UserWarning
-        If rows, columns, or texts with a digit in them are left out, if lines stand around the names, if units or sheets were
+        If rows, columns, or texts with a digit in them are left out, if a column is counted in another unit, if lines stand around the names, if units or sheets were
         left aside, if a number such as −999 may stand for a gap, or if the last line of a CSV has no end, so that its last
         number may have lost digits.
 
@@ -114,6 +119,11 @@ def load_table(source=None, *, separator=None, decimal=None, sheet=None, day_fir
         table = _arrange(_read(path, doubts, separator, sheet), doubts, decimal, day_first)
     except NotATable as error:
         raise ValueError(f"{path.name}: {error}.") from None
+    if columns or rows:
+        try:
+            table = for_chapter(table, columns, rows, doubts)
+        except ValueError as error:
+            raise ValueError(f"{path.name}: {error}") from None
     for doubt in doubts:
         warnings.warn(f"{path.name}: {doubt}", stacklevel=2)
     return table

@@ -1,6 +1,8 @@
-"""Chapters on the wind farm run unchanged on a reader's own table, named in BOOK_TABLE."""
+"""Chapters on the wind farm run unchanged on a reader's own table, named in BOOK_TABLE, or say what they need."""
 
+import ast
 import os
+import re
 
 import numpy as np
 import pandas as pd
@@ -9,33 +11,180 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 import chapters
+from helpers import load_table
 
-READERS = [path for path in chapters.notebooks() if "load_table()" in path.read_text("utf-8")]
+#: How a chapter asks for its table; the parentheses hold what it needs.
+CALL = re.compile(r"helpers\.load_table\(((?:\w+=\d+(?:, )?)*)\)")
+READERS = [path for path in chapters.notebooks() if CALL.search(path.read_text("utf-8"))]
+CALLED = {path: re.findall(r"(\w+)=(\d+)", CALL.search(path.read_text("utf-8"))[1]) for path in READERS}
+NEEDS = {path: {name: int(number) for name, number in called} for path, called in CALLED.items()}
+
+
+def three_regimes(n_rows, n_columns):
+    """Return hourly readings that go through three regimes, well apart: EM soon finds them, as in a reader's own plant."""
+    rng = np.random.default_rng(1)
+    regime = np.arange(n_rows) // 25 * 7 % 3
+    levels = np.array([[0, 0], [6, 3], [2, 8]])[regime]
+    columns = {
+        f"x{j + 1}: tray {j + 1}": levels[:, j % 2] * (1 + 0.1 * j) + rng.normal(0, 1, n_rows) * (0.5 + 0.3 * regime)
+        for j in range(n_columns)
+    }
+    return pd.DataFrame({"Date": pd.date_range("2021-01-01", periods=n_rows, freq="h"), **columns})
 
 
 @pytest.fixture
-def plant(tmp_path):
-    """Three months of a distillation train: hourly, negative and large numbers, text, blanks and infinities in its cells."""
-    rng = np.random.default_rng(1)
-    hours = pd.date_range("2021-01-01", periods=2_200, freq="h")
-    columns = {f"x{i}: tray {i}": rng.normal(50 * i - 60, 10, len(hours)).round(2).astype(str) for i in range(1, 46)}
-    table = pd.DataFrame({"Date": hours, **columns})
+def save(tmp_path):
+    def save(table, name="plant"):
+        path = tmp_path / f"{name}.csv"
+        table.to_csv(path, index=False)
+        return path
+
+    return save
+
+
+@pytest.fixture
+def plant(save):
+    """Six weeks of a plant: tiny, huge, negative, rounded and constant columns; text, blanks, infinities in cells."""
+    table = three_regimes(1_000, 9)
+    names = table.columns
+    table[names[1]] *= 1e-5
+    table[names[2]] = 1e6 * (3 - table[names[2]])
+    table[names[3]] = table[names[3]].round(1)
+    table.insert(1, "valve", 4.0)
+    table = table.astype({name: object for name in table.columns[1:]})
+    rng = np.random.default_rng(2)
     for bad in ("", "Bad", "inf", "#N/A"):
-        table.iloc[rng.integers(0, len(table), 50), rng.integers(1, 46, 50)] = bad
-    path = tmp_path / "plant.csv"
-    table.to_csv(path, index=False)
-    return path
+        table.iloc[rng.integers(0, len(table), 8), rng.integers(1, table.shape[1], 8)] = bad
+    return save(table)
 
 
-def run(path, table):
+def steps(statements):
+    """Yield the parts of a cell in the order in which they run, with loops and conditions taken apart."""
+    for statement in statements:
+        if isinstance(statement, ast.For | ast.While | ast.If | ast.With | ast.Try):
+            for _, value in ast.iter_fields(statement):
+                parts = value if isinstance(value, list) else [value]
+                for part in parts:
+                    if isinstance(part, ast.ExceptHandler):
+                        yield from steps(part.body)
+                    elif isinstance(part, ast.stmt):
+                        yield from steps([part])
+                    elif isinstance(part, ast.AST):
+                        yield part
+        else:
+            yield statement
+
+
+def names(source):
+    """Return the names that a cell needs from before, those that it makes or changes, and those that it imports."""
+    needed, made, imported = set(), set(), set()
+    for step in steps(ast.parse(source).body):
+        nodes = list(ast.walk(step))
+        loaded = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        stored = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        inner = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        for node in nodes:
+            if isinstance(node, ast.comprehension):
+                inner |= {part.id for part in ast.walk(node.target) if isinstance(part, ast.Name)}
+        if isinstance(step, ast.FunctionDef | ast.ClassDef):
+            inner, stored = inner | stored, {step.name}
+        loaded, stored = loaded - inner, stored - (inner - {getattr(step, "name", "")})
+        for node in nodes:
+            base, changes = node, isinstance(getattr(node, "ctx", None), ast.Store)
+            if isinstance(node, ast.AugAssign):
+                base, changes = node.target, True
+            elif isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("append", "extend", "update"):
+                base, changes = node.func, True
+            elif isinstance(node, ast.alias):
+                imported.add(node.asname or node.name.partition(".")[0])
+            while isinstance(base, ast.Attribute | ast.Subscript):
+                base = base.value
+            if changes and isinstance(base, ast.Name) and base is not node and base.id not in inner:
+                loaded.add(base.id)
+                stored.add(base.id)
+        needed |= loaded - made - imported
+        made |= stored
+    return needed, made, imported
+
+
+def with_the_table(notebook):
+    """Return the notebook with only those code cells that need the table, directly or not, and those that they need.
+
+    The rest of a chapter takes most of its time, and does the same whatever the table.
+    """
+    sources = {number: re.sub(r"^[%!].*", "", cell.source, flags=re.MULTILINE) for number, cell in chapters.code_cells(notebook)}
+    known = {number: names(source) for number, source in sources.items()}
+    from_table, chosen = set(), []
+    for number, (needed, made, _) in known.items():
+        if CALL.search(sources[number]) or needed & from_table:
+            chosen.append(number)
+            from_table |= made
+        else:
+            from_table -= made
+    waiting = list(chosen)
+    while waiting:
+        number = waiting.pop()
+        for name in known[number][0]:
+            makers = [other for other, (_, made, imported) in known.items() if name in made | imported]
+            earlier = [other for other in makers if other < number]
+            # The last that makes it anew, and those before that it changes; a function may wait for a later cell.
+            for maker in earlier[-1:] or makers[:1]:
+                if maker not in chosen:
+                    chosen.append(maker)
+                    waiting.append(maker)
+    notebook.cells = [notebook.cells[number - 1] for number in sorted(chosen)]
+    return notebook
+
+
+def run(path, table, whole=False):
     folder = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(chapters.read(path), timeout=300, kernel_name="python3", resources=folder)
+    notebook = chapters.read(path) if whole else with_the_table(chapters.read(path))
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder)
     client.execute(env={**os.environ, "BOOK_TABLE": str(table)})
 
 
 @pytest.mark.parametrize("path", READERS, ids=chapters.name)
 def test_runs_on_a_readers_table(path, plant):
     run(path, plant)
+
+
+def test_the_first_chapter_runs_on_a_single_short_column(save):
+    run(READERS[0], save(three_regimes(NEEDS[READERS[0]]["rows"], 1)))
+
+
+@pytest.mark.parametrize("path", [path for path in READERS if NEEDS[path]], ids=chapters.name)
+@pytest.mark.filterwarnings("ignore:.*left out columns that hold one value only")
+def test_says_what_it_needs_of_a_table(path, save):
+    needs = NEEDS[path]
+    with pytest.raises(ValueError, match=r"short\.csv: this chapter needs .* rows .* The table has 20 such rows"):
+        load_table(save(three_regimes(20, 9), "short"), **needs)
+    narrow = three_regimes(1_000, needs["columns"])
+    narrow.iloc[:, 1] = 4.0
+    too_few = rf"narrow\.csv: this chapter needs .* The table has {needs['columns'] - 1} such columns"
+    with pytest.raises(ValueError, match=too_few):
+        load_table(save(narrow, "narrow"), **needs)
+
+
+def test_columns_are_left_out_or_counted_in_another_unit_with_a_word(plant):
+    with pytest.warns(UserWarning) as told:
+        table = load_table(plant, columns=2, rows=400)
+    assert [str(warning.message) for warning in told] == [
+        "plant.csv: left out columns that hold one value only: ['valve']",
+        "plant.csv: counted in another unit: 'x1: tray 1' in 1e-6, 'x2: tray 2' in 1e6",
+    ]
+    as_stored = load_table(plant)
+    labels = table.attrs["labels"]
+    assert "valve" in as_stored and "valve" not in table
+    assert labels["x1: tray 1"] == "x1: tray 1, in 1e-6" and labels["x3: tray 3"] == "x3: tray 3"
+    pd.testing.assert_series_equal(table["x1: tray 1"] * 1e-6, as_stored["x1: tray 1"])
+    pd.testing.assert_series_equal(table["x3: tray 3"], as_stored["x3: tray 3"])
+
+
+def test_the_wind_farm_is_taken_as_it_stands():
+    most = {name: max(needs.get(name, 0) for needs in NEEDS.values()) for name in ("columns", "rows")}
+    told, taken = load_table(**most), load_table()
+    pd.testing.assert_frame_equal(told, taken)
+    assert told.attrs == taken.attrs
 
 
 @pytest.mark.parametrize("path", READERS[:1], ids=chapters.name)
