@@ -13,7 +13,7 @@ from helpers.ellipses import plot_gaussian, plot_mixture
 from helpers.factor_analysers import MixtureOfFactorAnalysers
 from helpers.images import plot_gallery, plot_image
 from helpers.kernel_density import KernelDensityClassifier, bandwidth_scores, kde_log_density
-from helpers.mixtures import collapsed_components, drop_point_masses, fit_all
+from helpers.mixtures import collapsed_components, drop_point_masses, fit_all, free_parameters
 from helpers.pixels import PixelByPixel
 from helpers.tables import load_table
 from helpers.texts import load_texts
@@ -27,6 +27,7 @@ __all__ = [
     "collapsed_components",
     "drop_point_masses",
     "fit_all",
+    "free_parameters",
     "kde_log_density",
     "load_table",
     "load_texts",

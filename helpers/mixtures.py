@@ -294,6 +294,41 @@ def collapsed_components(mixture):
     return np.flatnonzero(narrowest < 10 * mixture.reg_covar)
 
 
+def free_parameters(n_components, n_dims, covariance_type="full"):
+    """Count the free parameters of a Gaussian mixture.
+
+    Taught in the chapter on choosing K. The weights sum to 1, so one of them follows from the others.
+
+    Parameters
+    ----------
+    n_components : int
+        The number K of components.
+    n_dims : int
+        The number D of dimensions.
+    covariance_type : {"full", "tied", "diag", "spherical"}, default "full"
+        As in `sklearn.mixture.GaussianMixture`.
+
+    Returns
+    -------
+    int
+        K − 1 weights, K D means and the numbers of the covariances: D (D + 1) / 2 for each matrix of "full" or the one of
+        "tied", D for each component of "diag", 1 for each of "spherical".
+
+    Raises
+    ------
+    ValueError
+        If a number is no whole number of at least 1, or the covariance type is unknown.
+    """
+    for name, value in {"n_components": n_components, "n_dims": n_dims}.items():
+        if not isinstance(value, Integral) or value < 1:
+            raise ValueError(f"{name} must be a whole number of at least 1, but is {describe(value)}.")
+    matrix = n_dims * (n_dims + 1) // 2
+    covariances = {"full": n_components * matrix, "tied": matrix, "diag": n_components * n_dims, "spherical": n_components}
+    if covariance_type not in covariances:
+        raise ValueError(f"covariance_type must be one of {', '.join(covariances)}, but is {describe(covariance_type)}.")
+    return int(n_components - 1 + n_components * n_dims + covariances[covariance_type])
+
+
 def full_covariances(mixture):
     """Return the covariances of a mixture's components, one matrix each.
 

@@ -305,3 +305,23 @@ def test_a_sound_mixture_has_no_collapsed_component(X):
     assert helpers.collapsed_components(mixture).size == 0
     with pytest.raises(AttributeError, match="call its fit method first"):
         helpers.collapsed_components(GaussianMixture(3))
+
+
+# --- free parameters ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["full", "tied", "diag", "spherical"])
+def test_free_parameters_are_those_of_scikit_learns_bic(kind, X):
+    mixture = GaussianMixture(3, covariance_type=kind, random_state=0).fit(X)
+    counted = (mixture.bic(X) + 2 * len(X) * mixture.score(X)) / np.log(len(X))
+    assert helpers.free_parameters(3, X.shape[1], kind) == round(counted)
+
+
+def test_free_parameters_of_64_pixels():
+    assert helpers.free_parameters(2, 64) - helpers.free_parameters(1, 64) == 64 + 64 * 65 // 2 + 1
+    with pytest.raises(ValueError, match="n_components must be a whole number of at least 1, but is int 0"):
+        helpers.free_parameters(0, 64)
+    with pytest.raises(ValueError, match="n_dims must be a whole number"):
+        helpers.free_parameters(2, 1.5)
+    with pytest.raises(ValueError, match="covariance_type must be one of full, tied, diag, spherical, but is .*round"):
+        helpers.free_parameters(2, 64, "round")
