@@ -304,7 +304,8 @@ def assemble(site, ready):
         text = re.sub(r'<div class="live-bar".*?</div>|<(?:script|link)[^>]*\.\./live/[^>]*>(?:</script>)?', "", page.read_text("utf-8"))
         head = f'<link rel="stylesheet" href="../live/{scripts}/live.css"><script defer src="../live/{scripts}/start.js"></script>'
         text = text.replace("</head>", f"{head}</head>", 1)
-        text = text.replace("</h1>\n", "</h1>" + BAR.format(size=size, facts=path.stem) + "\n", 1) if "</h1>\n" in text else text
+        bar = BAR.format(size=size, facts=path.stem)
+        text = re.sub(r"<article.*?</h1>", lambda found: found[0] + bar, text, count=1, flags=re.DOTALL)
         page.write_text(text, "utf-8", newline="\n")
     return size
 

@@ -64,12 +64,14 @@ class Stream(io.TextIOBase):
     """Tells what is printed, in pieces: often enough to see that a cell is alive, not once a word."""
 
     def __init__(self, name):
-        self.name, self.waiting, self.told = name, [], 0.0
+        self.name, self.waiting, self.told = name, [], time.monotonic()
 
     def write(self, text):
         for other in (sys.stdout, sys.stderr):
             if other is not self and isinstance(other, Stream):
                 other.flush()
+        if not text:
+            return 0
         self.waiting.append(text)
         if time.monotonic() - self.told > 0.3:
             self.flush()

@@ -36,12 +36,13 @@ async function fetchChecked([name, size, sha256], progress) {
       await cache?.delete(address);
       throw new Told(`${name} is not the file that this page was made with: the site may be in the middle of a change, or something on the way alters files. Reload the page and try again; what you typed stays.`);
     }
-    await cache?.put(address, new Response(bytes, { headers: { "Content-Type": "application/octet-stream" } }))
+    await cache?.put(address, new Response(bytes, { headers: { "Content-Type": type(name) } }))
       .catch(() => say({ warning: "Your browser has no room to keep Python, so the next visit fetches it once more." }));
   }
   return bytes;
 }
 
+const type = (name) => ({ js: "text/javascript", json: "application/json" })[name.replace(/.*\./, "")] ?? "application/octet-stream";
 const lastLine = (error) => String(error?.message ?? error).trim().split("\n").pop();
 
 const unzipped = (bytes) => new Response(bytes).body.pipeThrough(new DecompressionStream("gzip"));
@@ -67,11 +68,10 @@ async function start() {
   const files = {};
   for (const file of listed.files) files[file[0].replace(/.*\//, "")] = fetchChecked(file, progress);
   // Pyodide asks for its files by itself: it is given those that were checked. Its script is a module, fetched as such.
-  const types = { wasm: "application/wasm", json: "application/json" };
   self.fetch = async (address, settings) => {
     const name = String(address?.url ?? address).replace(/.*\//, "");
-    if (name === "pyodide.asm.wasm") return new Response(unzipped(await files["pyodide.asm.wasm.bin"]), { headers: { "Content-Type": types.wasm } });
-    return name in files ? new Response(await files[name], { headers: { "Content-Type": types[name.replace(/.*\./, "")] ?? "" } }) : plainFetch(address, settings);
+    if (name === "pyodide.asm.wasm") return new Response(unzipped(await files["pyodide.asm.wasm.bin"]), { headers: { "Content-Type": "application/wasm" } });
+    return name in files ? new Response(await files[name], { headers: { "Content-Type": type(name) } }) : plainFetch(address, settings);
   };
   const folder = new URL(`${listed.python}/`, here).href;
   const { loadPyodide } = await import(`${folder}pyodide.js`);
