@@ -38,7 +38,7 @@ import pdf
 LOCK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 KEPT = chapters.BOOK / "_build" / "live"
 SCRIPTS = chapters.BOOK / "theme" / "live"
-SECONDS = SCRIPTS / "seconds.json"  # how long the slow cells take in a browser: live_check.py writes it
+MEASURED = SCRIPTS / "measured.json"  # how long slow cells take in a browser, and which ones show something else: live_check.py
 PLACES = {"stdlib": "stdlib", "openblas": "usr/lib"}  # where a file is unpacked, by the beginning of its name; else:
 PACKAGES = "lib/python3.12/site-packages"
 
@@ -254,8 +254,7 @@ def checks(notebook):
 def chapter_facts(path):
     """Return what the page of a chapter needs to know beyond what it shows."""
     notebook = chapters.read(path)
-    slow = json.loads(SECONDS.read_text("utf-8")).get(path.stem, {}) if SECONDS.exists() else {}
-    return {"notebook": path.name, "checks": checks(notebook), **slow}
+    return {"notebook": path.name, "checks": checks(notebook), **json.loads(MEASURED.read_text("utf-8")).get(path.stem, {})}
 
 
 def sources():

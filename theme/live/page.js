@@ -78,7 +78,7 @@ addEventListener("beforeunload", (event) => forgetful && cells.some((cell) => ce
 function picture(output, cell) {
   const { width, height } = output.metadata?.["image/png"] ?? {};
   const book = cell.box.querySelector(".cell_output:not(.live-own) img")?.alt;
-  const alt = `Figure from your run of cell ${cell.number}.${book ? ` The book's own: ${book}` : ""}`;
+  const alt = `Figure of your own: ${cell.title}.${book ? ` The book's own: ${book}` : ""}`;
   return make("img", { alt, src: `data:image/png;base64,${output.data["image/png"]}`, ...(width && { width, height }) });
 }
 
@@ -125,7 +125,8 @@ class Cell {
     const name = exercise ? `${exercise.id} ${book}` : book;
     this.key = `${hash(name)}:${cells.filter((cell) => cell.name === name).length}`;
     this.name = name;
-    this.title = exercise ? `Your answer to ${exercise.querySelector(".caption-number").textContent.trim()}` : `Cell ${this.number}`;
+    this.order = cells.filter((cell) => !cell.exercise).length; // among the book's own
+    this.title = exercise ? `Your answer to ${exercise.querySelector(".caption-number").textContent.trim()}` : `Cell ${this.order}`;
     const keys = [
       { key: "Shift-Enter", run: () => (run([this]), cells[this.number]?.view.focus(), true) },
       { key: "Mod-Enter", run: () => (run([this]), true) },
@@ -185,7 +186,7 @@ class Cell {
 
   tick() {
     const seconds = Math.round((performance.now() - this.started) / 1000);
-    const expected = this.text === this.book && expects[this.number];
+    const expected = !this.exercise && this.text === this.book && expects[this.order];
     this.say(seconds || expected ? `Running, ${seconds} s${expected ? ` of about ${expected} (as measured for the book)` : ""} ` : "Running ");
   }
 
@@ -230,7 +231,7 @@ function start() {
     } else if (data.ready) {
       ready = true;
       bar.classList.remove("live-loading");
-      say(`Python is ready. Your browser runs ${versions}.${facts.differs ? ` Some outputs differ from the book’s for it: cells ${facts.differs.join(", ")}.` : ""}`);
+      say(`Python is ready. Your browser runs ${versions}.${facts.differs ? ` With these versions some outputs differ a little from the book’s: cells ${Object.keys(facts.differs).join(", ")}.` : ""}`);
       next();
     } else if (data.output) running.add(JSON.parse(data.output));
     else if (data.ended) ended(data);
