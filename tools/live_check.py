@@ -26,12 +26,12 @@ IDLE = "() => ![...document.querySelectorAll('.live-note')].some((note) => /^(Wa
 NOTES = "() => [...document.querySelectorAll('.cell:not(.live-answer) .live-note')].map((note) => note.textContent)"
 
 
-def run(page, address, minutes=15):
-    """Run all cells of an open browser's page; return the notebook that it saves, the seconds of each cell, and those of the start."""
+def run(page, address, *, last=None, minutes=15):
+    """Run the cells of a page, all or those up to one; return the notebook that it saves, the seconds of each cell, and those of the start."""
     page.goto(address)
     began = time.monotonic()
     page.click(".live-start")
-    page.get_by_role("button", name="Run all", exact=True).click()
+    page.get_by_role("button", name=f"Run up to here: Cell {last}" if last else "Run all", exact=True).dispatch_event("click")
     page.wait_for_function("() => document.querySelector('.live-own')", timeout=180_000)
     started = time.monotonic() - began
     page.wait_for_function(IDLE, timeout=60_000 * minutes)
@@ -41,11 +41,13 @@ def run(page, address, minutes=15):
     return nbformat.reads(download.value.path().read_text("utf-8"), as_version=4), seconds, started
 
 
-def compare(saved, path):
-    """Return how the cells of a saved notebook differ from the stored one, {number of the code cell: words}."""
-    shown = [(mine, theirs) for (_, mine), (_, theirs) in zip(chapters.code_cells(saved), chapters.code_cells(chapters.read(path)), strict=True) if "remove-cell" not in theirs.metadata.get("tags", [])]
+def compare(saved, path, last=None):
+    """Return how the cells of a saved notebook, all or the first ones, differ from the stored one, {number of the code cell: words}."""
+    stored = {cell.id: cell for _, cell in chapters.code_cells(chapters.read(path)) if "check" not in cell.metadata}
+    shown = [(cell, stored[cell.id]) for _, cell in chapters.code_cells(saved) if cell.id in stored]
+    assert len(shown) == len(stored), f"{chapters.name(path)}: {len(stored)} cells are stored, and {len(shown)} came back"
     told = {}
-    for number, (mine, theirs) in enumerate(shown, start=1):
+    for number, (mine, theirs) in enumerate(shown[:last], start=1):
         if how := difference(in_one_piece(mine.outputs), theirs.outputs, figures=False):
             told[str(number)] = how
     return told
