@@ -32,7 +32,7 @@ def run(page, address, *, last=None, minutes=15):
     began = time.monotonic()
     page.click(".live-start")
     page.get_by_role("button", name=f"Run up to here: Cell {last}" if last else "Run all", exact=True).dispatch_event("click")
-    page.wait_for_function("() => document.querySelector('.live-own')", timeout=180_000)
+    page.wait_for_function("() => document.querySelector('.live-own')", timeout=600_000)
     started = time.monotonic() - began
     page.wait_for_function(IDLE, timeout=60_000 * minutes)
     seconds = [float(note.split()[-2]) if note.endswith(" s.") else None for note in page.evaluate(NOTES)]
