@@ -7,6 +7,7 @@ import re
 import shutil
 
 import chapters
+import kinds
 import live
 import live_check
 import pytest
@@ -109,6 +110,13 @@ def test_page_has_the_cells_of_the_notebook(live_site, reader):
         opened.context.close()
 
 
+def test_versions_are_those_that_make_kinds_executes_with():
+    names = [file["name"] for file in live.LOCK["files"]]
+    for need in kinds.BROWSER.split():
+        name, _, version = need.partition("==")
+        assert any(file.startswith(f"{name.replace('-', '_')}-{version}-") for file in names) or name in live.LOCK["from_here"], need
+
+
 def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
     wrong = tmp_path / "mirror"
@@ -191,6 +199,7 @@ def test_exercises_are_checked(reader):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_live_page_fits_and_is_accessible(reader, width):
     opened = reader(viewport={"width": width, "height": 900}, color_scheme="light")
+    opened.context.route("**/worker.js", lambda route: route.abort())  # the looks of it need no Python
     opened.click(".live-start")
     cell(opened, 1).wait_for()
     opened.evaluate("document.querySelectorAll('details:not([open]) > summary, .toggle-button-hidden').forEach((toggle) => toggle.click())")

@@ -144,6 +144,7 @@ class Cell {
       make("div", { class: "live-tools" }, tool("Run", () => run([this])), tool("Run up to here", () => runUpTo(this)), ...check, this.back, this.status),
     );
     this.edited();
+    if (this.expected) this.say(`Takes about ${this.expected} s in a browser.`);
   }
 
   get text() { return this.view.state.doc.toString(); }
@@ -177,11 +178,9 @@ class Cell {
     if (this.theirs) this.theirs.hidden = mine;
   }
 
-  tick() {
-    const seconds = Math.round((performance.now() - this.started) / 1000);
-    const expected = !this.exercise && this.text === this.book && facts.seconds?.[this.order];
-    this.say(`Running, ${seconds} s${expected ? ` of about ${expected}, as measured for the book` : ""}`);
-  }
+  /** The seconds that the book's text of this cell takes, if they are many. */
+  get expected() { return !this.exercise && this.text === this.book && facts.seconds?.[this.order]; }
+  tick() { this.say(`Running, ${Math.round((performance.now() - this.started) / 1000)} s${this.expected ? ` of about ${this.expected}` : ""}`); }
 
   add(output) {
     if (output.output_type === "clear") return (this.outputs = []), this.body.replaceChildren();

@@ -60,6 +60,15 @@ function unpack(tar, FS) {
   }
 }
 
+// What an earlier version of the site has left in the cache.
+async function forgetOthers(folders) {
+  const cache = await self.caches?.open(kept).catch(() => undefined);
+  for (const { url } of (await cache?.keys()) ?? []) {
+    const [, folder] = url.split(here.href);
+    if (folder && /^\w+-[0-9a-f]{10}\//.test(folder) && !folders.includes(folder.split("/")[0])) cache.delete(url);
+  }
+}
+
 async function start() {
   const listed = await (await plainFetch(new URL("files.json", import.meta.url))).json();
   const total = listed.files.reduce((sum, [, size]) => sum + size, 0);
@@ -81,6 +90,7 @@ async function start() {
   ]);
   await Promise.all(Object.values(files));
   say({ starting: true });
+  forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]);
   unpack(packages, python.FS);
   unpack(book, python.FS);
   python.FS.mkdirTree("/book/chapters");
