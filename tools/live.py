@@ -15,6 +15,7 @@ import http.server
 import importlib.metadata
 import io
 import json
+import lzma
 import re
 import shutil
 import subprocess
@@ -23,7 +24,6 @@ import tarfile
 import tempfile
 import threading
 import tomllib
-import urllib.error
 import urllib.request
 import zipfile
 from html import escape
@@ -85,8 +85,8 @@ def fetch(mirrors):
             get = mirror(address)
             for name in list(wanted):
                 data = get(name)
-                if digest(data) != wanted[name]:
-                    raise Missing(f"{name} from {address} has the sha256 {digest(data)}, not the {wanted[name]} of live.toml; nothing of it is used")
+                if (found := digest(data)) != wanted[name]:
+                    raise Missing(f"{name} from {address} has the sha256 {found}, not the {wanted[name]} of live.toml; it is not used")
                 (folder / name).write_bytes(data)
                 del wanted[name]
             break
@@ -94,7 +94,8 @@ def fetch(mirrors):
             told.append(f"{address}: {error}")
     if wanted:
         reasons = "\n  ".join(told)
-        raise Missing(f"No {', '.join(sorted(wanted))}:\n  {reasons}\nOnly the first `make live` needs a network; name a folder that has these files with RUNTIME=…")
+        needed = "Only the first `make live` needs a network; RUNTIME=… names a folder that has these files."
+        raise Missing(f"No {', '.join(sorted(wanted))}:\n  {reasons}\n{needed}")
     return folder
 
 
@@ -109,7 +110,7 @@ def collect(fetched):
         place = next((place for start, place in PLACES.items() if start in file["name"]), PACKAGES)
         with zipfile.ZipFile(fetched / file["name"]) as archive:
             for name in archive.namelist():
-                if not name.endswith("/") and not any(fnmatch.fnmatch(f"/{name}", f"*/{pattern}".replace("*/*", "*")) for pattern in LOCK["left_out"]):
+                if not name.endswith("/") and not any(fnmatch.fnmatch(name, pattern) for pattern in LOCK["left_out"]):
                     yield f"{place}/{name}", archive.read(name)
     for package in LOCK["from_here"]:
         for path in importlib.metadata.files(package):
@@ -171,7 +172,8 @@ def serve(folder, handler=Server):
 
 def compile_all(fetched):
     """Return the folder with Python as the site serves it: compiled, packed, and named in `files.json`."""
-    key = digest(json.dumps([LOCK, COMPILE, sys.modules[__name__].__doc__], sort_keys=True).encode())[:12]
+    here = [f"{name} {importlib.metadata.version(name)}" for name in LOCK["from_here"]]
+    key = digest(json.dumps([LOCK, here, COMPILE], sort_keys=True).encode())[:12]
     ready = KEPT / f"python-{key}"
     if (ready / "complete").exists():
         return ready
@@ -180,7 +182,7 @@ def compile_all(fetched):
         here = Path(here)
         for name in ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"):
             shutil.copy(fetched / name, here)
-        (here / "pyodide-lock.json").write_text('{"info": {"abi_version": "2024_0", "arch": "wasm32", "platform": "emscripten_3_1_58", "python": "3.12.7", "version": "0.27.7"}, "packages": {}}')
+        (here / "pyodide-lock.json").write_text(json.dumps({"info": LOCK["info"], "packages": {}}))  # packages come in one file
         files = dict(collect(fetched))
         (here / "tree.tar").write_bytes(tar(files.items()))
         (here / "compile.py").write_text(COMPILE)
@@ -194,7 +196,8 @@ def compile_all(fetched):
                 download.value.save_as(here / "compiled.tar")
                 browser.close()
             except Error as error:
-                raise Missing(f"Chromium, which compiles the packages, stopped: {str(error).strip().splitlines()[0]}\nInstall one (`apt install chromium` on Debian), or name it in CHROMIUM.") from error
+                told = f"Chromium, which compiles the packages, stopped: {str(error).strip().splitlines()[0]}"
+                raise Missing(f"{told}\nInstall one (`apt install chromium` on Debian), or name it in CHROMIUM.") from error
             finally:
                 server.shutdown()
         with tarfile.open(here / "compiled.tar") as archive:
@@ -221,7 +224,8 @@ def compile_all(fetched):
 
 def put(site, role, files):
     """Write files, {name: bytes}, to a folder whose name tells what is in it, so that no browser takes old for new; return its name."""
-    name = f"{role}-{digest(json.dumps({name: digest(data) for name, data in files.items()}, sort_keys=True).encode())[:10]}"
+    content = json.dumps({name: digest(data) for name, data in files.items()}, sort_keys=True)
+    name = f"{role}-{digest(content.encode())[:10]}"
     folder = site / "live" / name
     folder.mkdir(parents=True, exist_ok=True)
     for file, data in files.items():
@@ -231,8 +235,6 @@ def put(site, role, files):
 
 def book_files():
     """Yield (path, bytes) of what a chapter finds beside it: `helpers` as it is, `data` without compression, which Python lacks there."""
-    import lzma
-
     for path in sorted((chapters.BOOK / "helpers").iterdir()):
         if path.is_file():
             yield f"book/helpers/{path.name}", path.read_bytes()
@@ -260,7 +262,10 @@ def chapter_facts(path):
 def sources():
     """Return the page that names what is served, where it is from and under which licence."""
     rows = [(file["name"], file["licence"], file["sha256"]) for file in LOCK["files"]]
-    rows += [(f"{name} {importlib.metadata.version(name)}", importlib.metadata.metadata(name).get("License-Expression") or importlib.metadata.metadata(name).get("License") or "see the package", "from the book's own environment") for name in LOCK["from_here"]]
+    for name in LOCK["from_here"]:
+        told = importlib.metadata.metadata(name)
+        licence = told.get("License-Expression") or told.get("License") or "see the package"
+        rows.append((f"{name} {told['Version']}", licence, "from the book's own environment"))
     rows += [("CodeMirror 6, the editor", "MIT", "theme/live/README.md in the book's repository says how it was made")]
     body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>\n" for row in rows)
     return f"""<!doctype html>
@@ -290,7 +295,8 @@ def assemble(site, ready):
     listed = [[path.relative_to(site / "live").as_posix(), path.stat().st_size, digest(path.read_bytes())] for path in files]
     facts = {path.stem: chapter_facts(path) for path in chapters.notebooks()}
     own = {path.name: path.read_bytes() for path in sorted(SCRIPTS.iterdir()) if path.suffix in (".js", ".css", ".py")}
-    versions = " ".join(re.sub(r"-(cp312|py\d).*", "", file["name"]).replace("-", " ") for file in LOCK["files"] if re.match(r"numpy|scipy|scikit|pandas|matplotlib-3", file["name"]))
+    told = re.findall(r"(numpy|scipy|scikit_learn|pandas|matplotlib)-([\d.]+)-", " ".join(file["name"] for file in LOCK["files"]))
+    versions = ", ".join(f"{name.replace('_', '-')} {version}" for name, version in told)
     own["files.json"] = json.dumps({"python": python, "files": listed, "versions": versions}).encode()
     own["chapters.json"] = json.dumps(facts).encode()
     offline = own.pop("offline.js")
@@ -300,7 +306,8 @@ def assemble(site, ready):
     size = f"{sum(path.stat().st_size for path in files) / 1e6:.0f} MB"
     for path in chapters.notebooks():
         page = (site / path.relative_to(chapters.BOOK)).with_suffix(".html")
-        text = re.sub(r'<div class="live-bar".*?</div>|<(?:script|link)[^>]*\.\./live/[^>]*>(?:</script>)?', "", page.read_text("utf-8"))
+        ours = r'<div class="live-bar".*?</div>|<(?:script|link)[^>]*\.\./live/[^>]*>(?:</script>)?'
+        text = re.sub(ours, "", page.read_text("utf-8"))
         head = f'<link rel="stylesheet" href="../live/{scripts}/live.css"><script defer src="../live/{scripts}/start.js"></script>'
         text = text.replace("</head>", f"{head}</head>", 1)
         bar = BAR.format(size=size, facts=path.stem)
@@ -320,7 +327,7 @@ def main(arguments=None):
         size = assemble(build.SITE, ready)
     except Missing as error:
         return str(error)
-    print(f"The chapters of {chapters.name(build.SITE)} run in a browser ({size}): look at them through a server, such as\n  python -m http.server --directory {chapters.name(build.SITE)}")
+    print(f"The chapters run in a browser ({size}). Start a server: python -m http.server --directory {chapters.name(build.SITE)}")
     return None
 
 
