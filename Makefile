@@ -9,10 +9,16 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book pdf epub test check execute kinds bench pins clean
+.PHONY: book live live-check pdf epub test check execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
+
+live: book                ## Build the site, and let its chapters run in the reader's browser; RUNTIME=FOLDER has the runtime's files
+	$(BIN)/python tools/live.py $(if $(RUNTIME),--runtime "$(RUNTIME)")
+
+live-check: live          ## Run every chapter in a browser and compare what it shows: make live-check, or CHAPTER=topics
+	$(BIN)/python tools/live_check.py $(CHAPTER)
 
 pdf epub: book            ## Build the site, and of it a PDF or an EPUB into _build/paper; SOLUTIONS=no leaves the solutions out
 	$(BIN)/python tools/paper.py $@ --solutions $(SOLUTIONS)

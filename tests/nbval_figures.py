@@ -1,6 +1,7 @@
 """A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
 
 A solution is run once more after the chapter's last cell, since readers do exercises when they like: same outputs again.
+Then each check of an exercise is given the wrong answers in its metadata, and must refuse each with a hint.
 
 pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
 """
@@ -11,9 +12,21 @@ from unittest import mock
 
 import pytest
 from figures import assert_looks_like
+from nbformat.v4 import new_code_cell, new_output
 from nbval.plugin import IPyNbCell, IPyNbFile
 
 import chapters
+
+
+# A check refuses an answer by an assertion with a hint (theme/live/kernel.py runs it so for the reader); nothing else counts.
+REFUSED = """\
+{wrong}
+try:
+    exec({check!r}, {{**globals()}})
+    print("taken for right")
+except AssertionError as refusal:
+    print("a hint" if str(refusal) else "no hint")
+"""
 
 
 class Chapter(IPyNbFile):
@@ -37,6 +50,10 @@ class Chapter(IPyNbFile):
                 again.append((f"{cell.name}, once more", same))
         for name, same in again:
             yield ChapterCell.from_parent(self, name=name, **same)
+        for name, same in again:
+            for number, wrong in enumerate(same["cell"].metadata.get("check", {}).get("wrong", []), start=1):
+                asked = new_code_cell(REFUSED.format(wrong=wrong, check=same["cell"].source), execution_count=1, outputs=[new_output("stream", text="a hint\n")])
+                yield ChapterCell.from_parent(self, name=f"{name}, wrong answer {number}", **{**same, "cell": asked})
 
 
 class ChapterCell(IPyNbCell):

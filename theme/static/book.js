@@ -11,27 +11,26 @@ document.addEventListener("DOMContentLoaded", () => {
 });
 
 // A knob: the slider or its two buttons choose which of its figures is seen (book_theme.py makes it, book.css hides the rest).
-document.addEventListener("DOMContentLoaded", () => {
-  document.querySelectorAll(".knob").forEach((knob) => {
-    const slider = knob.querySelector("input");
-    const positions = [...knob.querySelectorAll(".knob-position")];
-    const turn = () => {
-      const at = slider.valueAsNumber;
-      positions.forEach((position, number) => position.classList.toggle("shown", number === at));
-      const told = positions[at].querySelector("figcaption").textContent;
-      slider.setAttribute("aria-valuetext", told); // a screen reader says it where it would say the number
-      return told;
-    };
-    slider.addEventListener("input", turn);
-    knob.querySelectorAll("button").forEach((button) => {
-      button.addEventListener("click", () => {
-        slider.valueAsNumber += Number(button.value);
-        knob.querySelector("output").textContent = turn(); // the focus is on the button: say it here
-      });
+function makeKnob(knob) {
+  const slider = knob.querySelector("input");
+  const positions = [...knob.querySelectorAll(".knob-position")];
+  const turn = () => {
+    const at = slider.valueAsNumber;
+    positions.forEach((position, number) => position.classList.toggle("shown", number === at));
+    const told = positions[at].querySelector("figcaption").textContent;
+    slider.setAttribute("aria-valuetext", told); // a screen reader says it where it would say the number
+    return told;
+  };
+  slider.addEventListener("input", turn);
+  knob.querySelectorAll("button").forEach((button) => {
+    button.addEventListener("click", () => {
+      slider.valueAsNumber += Number(button.value);
+      knob.querySelector("output").textContent = turn(); // the focus is on the button: say it here
     });
-    turn();
   });
-});
+  turn();
+}
+document.addEventListener("DOMContentLoaded", () => document.querySelectorAll(".knob").forEach(makeKnob));
 
 // A formula is copied as its TeX: a browser would give one line for each of its signs.
 document.addEventListener("copy", (event) => {

@@ -1,0 +1,272 @@
+"""The page as notebook, in a real browser: chapters give their stored outputs, what a reader types stays, faults are told."""
+
+import gzip
+import json
+import os
+import re
+import shutil
+
+import chapters
+import kinds
+import live
+import live_check
+import pytest
+from conftest import Handler
+from filelock import FileLock
+from test_accessibility import faults, turn
+
+PAGE = "chapters/word-dice.html"
+#: A chapter of each part, and the cell up to which it is run: its short ones.
+SHORT = {"word-dice": None, "expectation-maximisation": 12, "kernel-density": 12, "topics": 12}
+
+
+@pytest.fixture(scope="session")
+def ready():
+    """Python as the site serves it, made once for all runs."""
+    live.KEPT.mkdir(parents=True, exist_ok=True)
+    with FileLock(live.KEPT / "lock"):
+        try:
+            return live.compile_all(live.fetch(live.LOCK["mirrors"]))
+        except live.Missing as missing:
+            told = f"the live pages are NOT tested: {missing}"
+            pytest.fail(told) if os.environ.get("CI") else pytest.skip(told)
+
+
+@pytest.fixture(scope="session")
+def live_site(site, ready):
+    """The built site with its live part, beside the plain one."""
+    folder = site.with_name("live")
+    with FileLock(site.with_name("live.lock")):
+        if not folder.exists():
+            shutil.copytree(site, folder.with_name("live-unfinished"))
+            live.assemble(folder.with_name("live-unfinished"), ready)
+            folder.with_name("live-unfinished").rename(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def live_address(live_site):
+    with live.serve(live_site, Handler) as server:
+        yield f"http://127.0.0.1:{server.server_port}/some/sub-path/"
+        server.shutdown()
+
+
+@pytest.fixture
+def reader(browser, live_address):
+    """Return a function that opens the page for a new reader; no request may go elsewhere, and no script may fail."""
+    contexts, wrong = [], []
+
+    def reader(page=PAGE, script=None, **settings):
+        context = browser.new_context(reduced_motion="reduce", **settings)
+        context.set_default_timeout(300_000)  # a busy machine starts Python in minutes
+        contexts.append(context)
+        if script:
+            context.add_init_script(script)
+        context.on("request", lambda request: request.url.startswith((live_address, "data:", "blob:")) or wrong.append(request.url))
+        opened = context.new_page()
+        opened.on("pageerror", lambda error: wrong.append(str(error)))
+        opened.goto(live_address + page)
+        return opened
+
+    yield reader
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+def started(page):
+    page.click(".live-start")
+    page.get_by_role("status").get_by_text("Python is ready").wait_for()
+    return page
+
+
+def cell(page, number):
+    return page.get_by_role("textbox", name=f"Cell {number}, code", exact=False)
+
+
+def write(editor, code):
+    editor.press("ControlOrMeta+a")
+    editor.page.keyboard.insert_text(code)
+
+
+# --- the site ------------------------------------------------------------------------------------------------------------
+
+
+def test_before_the_button_a_page_loads_next_to_nothing(site, live_site, reader):
+    plain, alive = ((folder / PAGE).read_bytes() for folder in (site, live_site))
+    loaded = [path.read_bytes() for name in ("start.js", "live.css") for path in live_site.glob(f"live/page-*/{name}")]
+    assert len(gzip.compress(alive)) - len(gzip.compress(plain)) + sum(len(gzip.compress(each)) for each in loaded) <= 3_000
+    assert b"live" not in re.sub(rb"deliver\w*", b"", plain.partition(b"<article")[0]), "the plain site knows nothing of it"
+    opened = reader()
+    asked = opened.evaluate("() => performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('/live/'))")
+    assert {name.rpartition("/")[2] for name in asked} == {"start.js", "live.css"}
+
+
+def test_page_has_the_cells_of_the_notebook(live_site, reader):
+    for path in chapters.notebooks():
+        opened = reader(path.relative_to(chapters.BOOK).with_suffix(".html").as_posix())
+        shown = opened.evaluate("() => [...document.querySelectorAll('article div.cell .cell_input pre')].map((pre) => pre.textContent.trimEnd())")
+        assert shown == [cell.source.rstrip() for _, cell in chapters.code_cells(chapters.read(path)) if "check" not in cell.metadata], path.name
+        opened.context.close()
+
+
+def test_versions_are_those_that_make_kinds_executes_with():
+    names = [file["name"] for file in live.LOCK["files"]]
+    for need in kinds.BROWSER.split():
+        name, _, version = need.partition("==")
+        assert any(file.startswith(f"{name.replace('-', '_')}-{version}-") for file in names) or name in live.LOCK["from_here"], need
+
+
+def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
+    monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
+    wrong = tmp_path / "mirror"
+    wrong.mkdir()
+    first = live.LOCK["files"][0]["name"]
+    with pytest.raises(live.Missing, match=first):
+        live.fetch([str(wrong)])
+    (wrong / first).write_text("something else")
+    with pytest.raises(live.Missing, match=f"{first} .* sha256"):
+        live.fetch([str(wrong)])
+
+
+@pytest.mark.parametrize("chapter", SHORT)
+def test_chapter_gives_its_stored_outputs(reader, live_address, chapter):
+    path = chapters.BOOK / "chapters" / f"{chapter}.ipynb"
+    opened = reader()
+    saved, seconds, _ = live_check.run(opened, f"{live_address}chapters/{chapter}.html", last=SHORT[chapter])
+    assert None not in seconds[: SHORT[chapter]]
+    held = json.loads(live.MEASURED.read_text("utf-8")).get(chapter, {}).get("differs", {})
+    assert {number: how for number, how in live_check.compare(saved, path, SHORT[chapter]).items() if number not in held} == {}
+
+
+# --- a reader ------------------------------------------------------------------------------------------------------------
+
+
+def test_cells_are_edited_run_stopped_and_kept(reader):
+    opened = started(reader())
+    cell(opened, 3).press("ControlOrMeta+Enter")
+    opened.get_by_text("This cell needs earlier ones").wait_for()
+    write(cell(opened, 1), "import numpy as np\nprint('mine', 6 * 7)")
+    cell(opened, 1).press("Shift+Enter")
+    own = opened.locator(".live-own").first
+    own.get_by_text("mine 42").wait_for()
+    assert opened.evaluate("() => document.activeElement.getAttribute('aria-label')").startswith("Cell 2")
+    write(cell(opened, 2), "1 / 0")
+    cell(opened, 2).press("ControlOrMeta+Enter")
+    opened.get_by_text("ZeroDivisionError: division by zero").first.wait_for()
+    opened.get_by_role("button", name="Show the book’s").first.click()
+    assert opened.locator(".cell_output").get_by_text("The die shows").first.is_visible()
+
+    write(cell(opened, 2), "while True: pass")
+    cell(opened, 2).press("ControlOrMeta+Enter")
+    opened.get_by_text(re.compile("Running, [1-9]")).wait_for()
+    opened.get_by_role("button", name="Stop", exact=True).click()
+    opened.get_by_role("status").get_by_text("its variables are gone").wait_for()
+    assert opened.evaluate("() => document.documentElement.scrollWidth") <= 1280
+
+    opened.reload()
+    opened.click(".live-start")
+    assert "6 * 7" in cell(opened, 1).inner_text()
+    assert "while True" in cell(opened, 2).inner_text()
+    with opened.expect_download() as download:
+        opened.get_by_role("button", name="Save notebook").click()
+    sources = [each["source"] for each in json.loads(download.value.path().read_text("utf-8"))["cells"]]
+    assert "while True: pass" in sources
+    opened.get_by_role("button", name=re.compile("Book’s page")).click()
+    assert "6 * 7" not in cell(opened, 1).inner_text()
+
+
+def test_exercises_are_checked(reader):
+    notebook = chapters.read(chapters.BOOK / "chapters" / "word-dice.ipynb")
+    cells = [each for each in notebook.cells if "check" in each.metadata]
+    opened = started(reader())
+    write(cell(opened, 1), "import math\nimport numpy as np")
+    cell(opened, 1).press("ControlOrMeta+Enter")
+    answer = opened.get_by_role("textbox", name="Your answer to Exercise 2.1", exact=False)
+    write(answer, "1")
+    opened.get_by_role("button", name="Check: Your answer to Exercise 2.1").click()
+    opened.get_by_text("looks for the name p_all_once").first.wait_for()
+    write(answer, cells[0].metadata["check"]["wrong"][0])
+    answer.press("ControlOrMeta+Enter")
+    opened.get_by_role("button", name="Check: Your answer to Exercise 2.1").click()
+    opened.get_by_text("Not yet. That is how probable").first.wait_for()
+    write(answer, "p_all_once = math.factorial(7) / 7**7")
+    answer.press("ControlOrMeta+Enter")
+    opened.get_by_role("button", name="Check: Your answer to Exercise 2.1").click()
+    opened.get_by_text("Right.", exact=True).first.wait_for()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_live_page_fits_and_is_accessible(reader, width):
+    opened = reader(viewport={"width": width, "height": 900}, color_scheme="light")
+    opened.context.route("**/worker.js", lambda route: route.abort())  # the looks of it need no Python
+    opened.click(".live-start")
+    cell(opened, 1).wait_for()
+    opened.evaluate("document.querySelectorAll('details:not([open]) > summary, .toggle-button-hidden').forEach((toggle) => toggle.click())")
+    assert opened.evaluate("document.documentElement.scrollWidth") <= width
+    for theme in ("light", "dark"):
+        turn(opened, theme)
+        assert faults(opened) == [], theme
+    if width == 390:
+        assert min(box["height"] for box in (button.bounding_box() for button in opened.locator(".live-tools button:visible").all())) >= 44
+
+
+def test_python_is_there_without_a_network(reader):
+    opened = started(reader())
+    opened.evaluate("() => navigator.serviceWorker.ready")
+    opened.wait_for_load_state("networkidle")
+    opened.context.set_offline(True)
+    opened.reload()
+    started(opened)
+    write(cell(opened, 1), "print('far', 'away')")
+    cell(opened, 1).press("ControlOrMeta+Enter")
+    opened.get_by_text("far away", exact=True).wait_for()
+
+
+# --- faults --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda route: route.abort(), "The network was cut"),
+        (lambda route: route.fulfill(body=b"something else"), "is not the file that this page was made with"),
+        (lambda route: route.fulfill(status=404), "The site has been renewed"),
+    ],
+)
+def test_what_does_not_arrive_is_told_and_can_be_tried_again(reader, answer, words):
+    opened = reader(service_workers="block")
+    opened.context.route("**/packages.bin", answer)
+    opened.click(".live-start")
+    opened.get_by_role("status").get_by_text(words).wait_for()
+    assert opened.get_by_role("button", name="Start again").is_visible()
+    assert cell(opened, 1).is_visible()
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("delete self.WebAssembly", "This browser cannot run Python"),
+        ("const set = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) { if (key.startsWith('live:')) throw new DOMException('full', 'QuotaExceededError'); set.call(this, key, text); }", "Your browser keeps nothing here"),
+    ],
+)
+def test_what_a_browser_lacks_is_told(reader, script, words):
+    opened = reader(script=script)
+    opened.click(".live-start")
+    if "WebAssembly" not in script:
+        write(cell(opened, 1), "print(1)")
+    opened.locator(".live-bar").get_by_text(words).wait_for()
+
+
+def test_both_texts_are_offered_when_the_books_has_changed_and_in_two_tabs(reader):
+    opened = reader()
+    opened.evaluate("() => localStorage.setItem(`live:${location.pathname}:old:1`, JSON.stringify({ text: 'print(\"of old\")', number: 2 }))")
+    opened.click(".live-start")
+    opened.get_by_role("button", name="Look at yours").click()
+    assert "of old" in cell(opened, 2).inner_text()
+    other = opened.context.new_page()
+    other.goto(opened.url)
+    other.click(".live-start")
+    write(cell(other, 3), "print('other tab')")
+    opened.get_by_role("button", name="Take what stands there").click()
+    assert "other tab" in cell(opened, 3).inner_text()

@@ -1,0 +1,153 @@
+"""Run cells in the browser as Jupyter does: IPython's own shell, its outputs told as a notebook stores them.
+
+`tell` comes from worker.js: it takes one output as JSON, in the form of nbformat. All that stands between Python in a
+browser and Python at home is here, so that no cell is written for the browser's sake.
+"""
+
+import base64
+import builtins
+import concurrent.futures
+import io
+import json
+import os
+import sys
+import time
+import types
+
+# --- what the browser's Python has otherwise -------------------------------------------------------------------------------
+
+os.environ.update(MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR="/lib/matplotlib-fonts", IPYTHONDIR="/tmp")
+os.chdir("/book/chapters")
+sys.path.insert(0, "/book")
+
+# The data lie there decompressed under their names, because there is no lzma; joblib and pandas only want to name it.
+lzma = types.ModuleType("lzma")
+lzma.open = lambda path, mode="rb", **settings: builtins.open(path, mode, **settings)
+lzma.LZMAFile = type("LZMAFile", (io.FileIO,), {})
+lzma.FORMAT_ALONE, lzma.FORMAT_XZ, lzma.LZMAError = 2, 1, OSError
+sys.modules["lzma"] = lzma
+
+# Threads cannot start: what would be shared out is done one by one.
+concurrent.futures.ThreadPoolExecutor.map = lambda self, function, *rows, **_: map(function, *rows)
+
+import numpy as np  # noqa: E402
+import tqdm  # noqa: E402
+
+tqdm.tqdm.monitor_interval = 0  # its monitor is a thread, too
+
+
+def with_short_integers(function):
+    """Let a function of NumPy take counts as they are at home, of 64 bits; here an index has 32."""
+
+    def converted(*arguments, **settings):
+        short = (
+            np.asarray(each).astype(np.intp) if getattr(each, "dtype", None) == np.int64 else each for each in arguments
+        )
+        return function(*short, **settings)
+
+    return converted
+
+
+np.bincount = with_short_integers(np.bincount)
+_repeat = np.repeat
+np.repeat = lambda a, repeats, axis=None: _repeat(a, np.asarray(repeats).astype(np.intp), axis)
+
+# --- cells -----------------------------------------------------------------------------------------------------------------
+
+from IPython.core.displayhook import DisplayHook  # noqa: E402
+from IPython.core.displaypub import DisplayPublisher  # noqa: E402
+from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
+from traitlets.config import Config  # noqa: E402
+
+
+class Stream(io.TextIOBase):
+    """Tells what is printed, in pieces: often enough to see that a cell is alive, not once a word."""
+
+    def __init__(self, name):
+        self.name, self.waiting, self.told = name, [], time.monotonic()
+
+    def write(self, text):
+        for other in (sys.stdout, sys.stderr):
+            if other is not self and isinstance(other, Stream):
+                other.flush()
+        if not text:
+            return 0
+        self.waiting.append(text)
+        if time.monotonic() - self.told > 0.3:
+            self.flush()
+        return len(text)
+
+    def flush(self):
+        if self.waiting:
+            text, self.waiting, self.told = "".join(self.waiting), [], time.monotonic()
+            tell(json.dumps({"output_type": "stream", "name": self.name, "text": text}))  # noqa: F821
+
+
+def show(output_type, **content):
+    """Tell an output after what was printed before it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    tell(json.dumps({"output_type": output_type, **content}))  # noqa: F821
+
+
+def plain(data):
+    """Return a bundle of one object's forms with its pictures as text."""
+    return {kind: base64.b64encode(form).decode() if isinstance(form, bytes) else form for kind, form in data.items()}
+
+
+class Publisher(DisplayPublisher):
+    def publish(self, data, metadata=None, **_):
+        show("display_data", data=plain(data), metadata=metadata or {})
+
+    def clear_output(self, wait=False):
+        show("clear")
+
+
+class Hook(DisplayHook):
+    def write_output_prompt(self):
+        pass
+
+    def write_format_data(self, format_dict, md_dict=None):
+        show("execute_result", data=plain(format_dict), metadata=md_dict or {}, execution_count=self.prompt_count)
+
+
+class Shell(InteractiveShell):
+    kernel = None  # by this, pandas knows that it is in a notebook and not in a terminal
+
+    def _showtraceback(self, etype, evalue, stb):
+        show("error", ename=etype.__name__, evalue=str(evalue), traceback=stb)
+
+
+settings = Config()
+settings.HistoryManager.enabled = False
+settings.InteractiveShell.colors = "NoColor"
+settings.Completer.use_jedi = False
+shell = Shell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
+shell.user_ns["__name__"] = "__main__"
+import helpers  # noqa: E402, F401  every chapter imports it, and with it the packages that take long
+
+sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+
+
+def run(code):
+    """Run a cell; return whether it ran to its end, and its number, as JSON."""
+    result = shell.run_cell(code, store_history=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return json.dumps({"well": result.success, "count": shell.execution_count - 1})
+
+
+def check(code):
+    """Run a check on what the reader's cells have made; return what it says, "" if all is right.
+
+    A check says no by an `assert` with a hint. The names it makes are its own.
+    """
+    try:
+        exec(compile(code, "check", "exec"), {**shell.user_ns})
+    except NameError as error:
+        return f"The check looks for the name {error.name}, and there is none yet: run a cell that gives it a value."
+    except AssertionError as error:
+        return str(error)
+    except Exception as error:  # an answer of another kind than the check can read
+        return f"The check could not read your answer ({type(error).__name__}: {error}). Is it of the kind that is asked for?"
+    return ""
