@@ -127,7 +127,7 @@ class Cell {
       extensions: [ // Tab leaves the cell, as it leaves any field
         keymap.of([{ key: "Shift-Enter", run: goOn }, { key: "Mod-Enter", run: () => (run([this]), true) }, ...defaultKeymap, ...historyKeymap]),
         history(), new LanguageSupport(pythonLanguage), indentUnit.of("    "), indentOnInput(), bracketMatching(), colours,
-        EditorView.contentAttributes.of({ "aria-label": `${this.title}, code. Shift and Enter run it.`, spellcheck: "false", autocapitalize: "off" }),
+        EditorView.contentAttributes.of({ "aria-label": `${this.title}, code. Shift and Enter run it.`, spellcheck: "false", autocapitalize: "off", tabindex: "0" }),
         EditorView.updateListener.of((update) => update.docChanged && this.edited()),
       ],
     });
