@@ -175,7 +175,7 @@ def compile_all(fetched):
     here = [f"{name} {importlib.metadata.version(name)}" for name in LOCK["from_here"]]
     key = digest(json.dumps([LOCK, here, COMPILE], sort_keys=True).encode())[:12]
     ready = KEPT / f"python-{key}"
-    if (ready / "complete").exists():
+    if ready.exists():
         return ready
     print("Compiling Python's packages in Chromium, once: half a minute on an idle machine.")
     with tempfile.TemporaryDirectory() as here:
@@ -203,19 +203,21 @@ def compile_all(fetched):
         with tarfile.open(here / "compiled.tar") as archive:
             made = {entry.name: archive.extractfile(entry).read() for entry in archive if entry.isfile()}
         files = {name: data for name, data in {**files, **made}.items() if f"{name}c" not in made}
-        shutil.rmtree(ready, ignore_errors=True)
-        ready.mkdir()
-        with zipfile.ZipFile(ready / "python_stdlib.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as library:
+        part = Path(tempfile.mkdtemp(dir=KEPT))  # another run may be at it too: the folder appears once it is complete
+        with zipfile.ZipFile(part / "python_stdlib.zip", "w", zipfile.ZIP_DEFLATED, compresslevel=9) as library:
             for name in sorted(files):
                 if name.startswith("stdlib/"):
                     library.writestr(zipfile.ZipInfo(name.removeprefix("stdlib/")), files[name], zipfile.ZIP_DEFLATED)
         packed = tar((name, data) for name, data in files.items() if not name.startswith("stdlib/"))
-        (ready / "packages.bin").write_bytes(gzip.compress(packed, 9, mtime=0))
-        (ready / "pyodide.asm.wasm.bin").write_bytes(gzip.compress((here / "pyodide.asm.wasm").read_bytes(), 9, mtime=0))
+        (part / "packages.bin").write_bytes(gzip.compress(packed, 9, mtime=0))
+        (part / "pyodide.asm.wasm.bin").write_bytes(gzip.compress((here / "pyodide.asm.wasm").read_bytes(), 9, mtime=0))
         for name in ("pyodide.asm.js", "pyodide-lock.json"):
-            shutil.copy(here / name, ready)
-        shutil.copy(here / "pyodide.mjs", ready / "pyodide.js")  # some servers do not know what an .mjs is
-    (ready / "complete").touch()
+            shutil.copy(here / name, part)
+        shutil.copy(here / "pyodide.mjs", part / "pyodide.js")  # some servers do not know what an .mjs is
+    if ready.exists():
+        shutil.rmtree(part)
+    else:
+        part.rename(ready)
     return ready
 
 
@@ -289,7 +291,7 @@ BAR = (
 def assemble(site, ready):
     """Put the runtime into a site, and a line into each page that is a notebook; doing it twice does it once."""
     shutil.rmtree(site / "live", ignore_errors=True)
-    python = put(site, "python", {path.name: path.read_bytes() for path in sorted(ready.iterdir()) if path.name != "complete"})
+    python = put(site, "python", {path.name: path.read_bytes() for path in sorted(ready.iterdir())})
     book = put(site, "book", {"book.bin": gzip.compress(tar(book_files()), 9, mtime=0)})
     files = [path for folder in (python, book) for path in sorted((site / "live" / folder).iterdir())]
     listed = [[path.relative_to(site / "live").as_posix(), path.stat().st_size, digest(path.read_bytes())] for path in files]
