@@ -191,6 +191,10 @@ def test_a_figure_is_stored_with_fewer_colors_where_nobody_sees_it():
     assert stored.info["dpi"] == pytest.approx((192, 192), abs=0.01)
     assert ImageChops.difference(stored.convert("RGB"), Image.open(io.BytesIO(base64.b64decode(curves)))).getbbox() is None
     assert execute.lighter(shades) == shades
+    written = io.BytesIO()
+    Image.new("RGBA", (40, 40), (23, 74, 124, 0)).save(written, "png")
+    transparent = base64.b64encode(written.getvalue()).decode()
+    assert execute.lighter(transparent) == transparent
 
 
 def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):

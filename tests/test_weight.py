@@ -61,6 +61,16 @@ def test_weight_and_elements_of_each_page(site):
         assert ("searchindex.js" in page.needs) == (name == "search.html"), f"{name} loads the search index"
 
 
+def test_a_transparent_figure_lies_on_white_paper(tmp_path, monkeypatch):
+    monkeypatch.setattr(lighten, "PICTURES", tmp_path / "kept")
+    picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
+    picture.putpixel((1, 0), (23, 74, 124, 255))
+    picture.save(tmp_path / "figure.png")
+    lighten.to_webp(tmp_path / "figure.png")
+    with Image.open(tmp_path / "figure.webp") as shown:
+        assert [shown.convert("RGB").getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (23, 74, 124)]
+
+
 def test_figures_keep_their_place_and_wait(site):
     for name in PAGES:
         drawn = [image for image in Page(site, name).images if not image["src"].endswith(".svg")]

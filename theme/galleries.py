@@ -20,7 +20,7 @@ import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
-from lighten import kept
+from lighten import kept, on_white
 from PIL import Image
 from sphinx import addnodes
 from sphinx.util import logging
@@ -236,7 +236,7 @@ class Gallery(SphinxDirective):
 
         def write(file):
             with Image.open(io.BytesIO(figure.png)) as picture:
-                small = picture.convert("RGB")
+                small = on_white(picture)
             small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
             small.save(file, "webp", quality=60, method=6)
 

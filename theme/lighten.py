@@ -220,11 +220,17 @@ def kept(name, write):
     return path
 
 
+def on_white(picture):
+    """Return a picture without transparency, as paper shows it; Pillow alone would put what is transparent on black."""
+    picture = picture.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
+
+
 def to_webp(path):
     """Replace a PNG by a WebP, which loses nothing and has half the bytes."""
     with Image.open(path) as picture:
         name = f"{path.stem}-{LOSSLESS['method']}-{LOSSLESS['quality']}.webp"
-        webp = kept(name, lambda file: picture.convert("RGB").save(file, "webp", **LOSSLESS))
+        webp = kept(name, lambda file: on_white(picture).save(file, "webp", **LOSSLESS))
     shutil.copyfile(webp, path.with_suffix(".webp"))
     path.unlink()
 

@@ -41,6 +41,8 @@ def lighter(picture):
     """
     drawn = Image.open(io.BytesIO(base64.b64decode(picture)))
     resolution = drawn.info.get("dpi")
+    if "A" in drawn.getbands() and drawn.getchannel("A").getextrema()[0] < 255:
+        return picture  # transparent somewhere: a palette would put that on black
     drawn = drawn.convert("RGB")
     fewer = drawn.quantize(256, kmeans=1, dither=Image.Dither.NONE)
     if max(ImageStat.Stat(ImageChops.difference(drawn, fewer.convert("RGB"))).rms) > 0.5:  # of 255; from there on shaded maps show steps
