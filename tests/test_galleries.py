@@ -174,7 +174,7 @@ def test_an_unmarked_notebook_shows_its_first_figure_and_none_of_a_solution(tmp_
 
 
 def test_a_line_of_code_of_the_longest_length_fits(visit):
-    opened = visit("chapters/towards-diffusion.html", viewport=SIZES[0])
+    opened = visit("chapters/expectation-maximisation.html", viewport=SIZES[0])
     opened.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
     opened.evaluate("document.querySelectorAll('.toggle-button-hidden').forEach((each) => each.click())")
     boxes = opened.locator(".cell_input pre")
