@@ -18,6 +18,9 @@ SUB_PATH = "/some/sub-path/"  # where GitHub Pages would put it: a link that sta
 SWITCHES = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 SWITCHES += ["--disable-component-update", "--disable-sync"]
 
+#: Style that lays out all sections at once: one that waits until it comes near would hide how wide or high its content is.
+ALL_SECTIONS = "section { content-visibility: visible !important; }"
+
 PAGES = [path.relative_to(chapters.BOOK).with_suffix(".html").as_posix() for path in chapters.pages()]
 
 

@@ -2,6 +2,7 @@
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from conftest import ALL_SECTIONS
 
 #: The rules of axe-core that a theme or a colour makes a difference to.
 OF_COLOR = ["color-contrast", "link-in-text-block"]
@@ -48,8 +49,7 @@ def faults_of_color(opened, theme):
 @pytest.mark.parametrize("width", [1280, 390])
 def test_page_fits_and_is_accessible_in_both_themes(visit, page, width):
     opened = visit(page, viewport={"width": width, "height": 900}, color_scheme="light")
-    # All sections at once: one that is laid out when it comes near would hide how wide its content is.
-    opened.add_style_tag(content="section { content-visibility: visible !important; }")
+    opened.add_style_tag(content=ALL_SECTIONS)
     assert opened.evaluate("document.documentElement.scrollWidth") <= width
     opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
     assert opened.evaluate("[...document.images].filter((image) => !image.naturalWidth).map((image) => image.src)") == []

@@ -14,6 +14,7 @@ import book_theme
 import chapters
 import formulas
 import pytest
+from conftest import ALL_SECTIONS
 from fontTools.ttLib import TTFont
 from PIL import Image
 
@@ -97,7 +98,7 @@ def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_kn
                 assert slider.get_attribute("aria-valuetext") == captions[position]
                 assert knob.locator("img").nth(position).get_attribute("alt").endswith(captions[position])
 
-            assert knob.get_by_label(knob.locator("label").inner_text()).get_attribute("type") == "range"
+            assert knob.get_by_label(knob.locator("label").text_content()).get_attribute("type") == "range"
             stands_at(int(slider.get_attribute("value")))
             for key, position in {"Home": 0, "ArrowRight": 1, "ArrowUp": 2, "ArrowLeft": 1, "End": last, "PageUp": last}.items():
                 slider.press(key)
@@ -108,7 +109,7 @@ def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_kn
             stands_at(last)
             forward.press("Enter")
             stands_at(last)
-            assert knob.locator("output").inner_text() == captions[last]
+            assert knob.locator("output").text_content() == captions[last]
             box = slider.bounding_box()
             assert min(box["height"], *(button.bounding_box()[side] for button in (back, forward) for side in ("width", "height"))) >= 44
             slider.click(position={"x": 2, "y": box["height"] / 2})
@@ -120,6 +121,7 @@ def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_kn
 def test_a_turned_knob_moves_nothing_else(visit, with_knobs):
     for page in with_knobs:
         opened = visit(page, viewport={"width": 390, "height": 900})
+        opened.add_style_tag(content=ALL_SECTIONS)
         opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
         height = opened.evaluate("document.documentElement.scrollHeight")
         for slider in opened.locator(".knob input").all():
