@@ -15,8 +15,6 @@ import zipfile
 from datetime import datetime
 from typing import NamedTuple
 
-import openpyxl
-
 from helpers._readings import DATE, NotATable, is_number
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -125,6 +123,8 @@ def _read_text(text, separator):
 
 def _read_workbook(data, archive, doubts, separator, sheet):
     """Return the cells of an .xlsx: of the sheet that is named, or else of the first that is not hidden."""
+    import openpyxl  # here alone, because the reader's browser starts sooner without it and has no need of it
+
     if separator is not None:
         raise NotATable(f"it is a spreadsheet, but the argument separator is {separator!r}: leave it out")
     with warnings.catch_warnings(action="ignore"):  # of styles and extensions that do not touch the cells
