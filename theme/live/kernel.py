@@ -20,10 +20,11 @@ os.environ.update(MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCON
 os.chdir("/book/chapters")
 sys.path.insert(0, "/book")
 
-# The data lie there decompressed under their names, because there is no lzma; joblib and pandas only want to name it.
+# The data lie there decompressed under their names, because there is no lzma; joblib, pandas and the loader only want to name it.
 lzma = types.ModuleType("lzma")
 lzma.open = lambda path, mode="rb", **settings: builtins.open(path, mode, **settings)
 lzma.LZMAFile = type("LZMAFile", (io.FileIO,), {})
+lzma.decompress = None
 lzma.FORMAT_ALONE, lzma.FORMAT_XZ, lzma.LZMAError = 2, 1, OSError
 sys.modules["lzma"] = lzma
 

@@ -303,7 +303,7 @@ async function save() {
     const label = cell.cell_type === "markdown" && /^:label: (\S+)/m.exec(source)?.[1];
     const answer = label && cells.find((each) => each.exercise?.id === label && each.text !== each.book);
     if (answer) return [cell, { cell_type: "code", id: `answer-${answer.number}`, metadata: {}, execution_count: answer.count ?? null, source: answer.text, outputs: answer.outputs }];
-    if (cell.cell_type !== "code" || !source.trim() || cell.metadata.check) return [cell];
+    if (cell.cell_type !== "code" || !source.trim() || cell.metadata.check || cell.id === "opened-alone") return [cell];
     const mine = theirs.shift();
     if (!mine.count && mine.text === mine.book) return [cell];
     return [{ ...cell, source: mine.text, outputs: mine.outputs, execution_count: mine.count ?? null }];
