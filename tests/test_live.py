@@ -58,7 +58,7 @@ def reader(browser, live_address):
 
     def reader(page=PAGE, script=None, **settings):
         context = browser.new_context(reduced_motion="reduce", **settings)
-        context.set_default_timeout(60_000)  # a busy machine starts Python in minutes
+        context.set_default_timeout(180_000)  # a busy machine starts Python in minutes
         contexts.append(context)
         if script:
             context.add_init_script(script)
