@@ -45,7 +45,7 @@ def lighter(picture):
         return picture  # transparent somewhere: a palette would put that on black
     drawn = drawn.convert("RGB")
     fewer = drawn.quantize(256, kmeans=1, dither=Image.Dither.NONE)
-    if max(ImageStat.Stat(ImageChops.difference(drawn, fewer.convert("RGB"))).rms) > 0.5:  # of 255; from there on shaded maps show steps
+    if max(ImageStat.Stat(ImageChops.difference(drawn, fewer.convert("RGB"))).rms) > 0.7:  # of 255; above it shaded maps show steps
         return picture
     written = io.BytesIO()
     fewer.save(written, "png", optimize=True, dpi=resolution)
