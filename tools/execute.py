@@ -14,7 +14,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
-from PIL import Image, ImageChops, ImageStat
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 from tqdm import tqdm
 
 import chapters
@@ -44,8 +44,11 @@ def lighter(picture):
     if "A" in drawn.getbands() and drawn.getchannel("A").getextrema()[0] < 255:
         return picture  # transparent somewhere: a palette would put that on black
     drawn = drawn.convert("RGB")
-    fewer = drawn.quantize(256, kmeans=1, dither=Image.Dither.NONE)
-    if max(ImageStat.Stat(ImageChops.difference(drawn, fewer.convert("RGB"))).rms) > 0.7:  # of 255; above it shaded maps show steps
+    fewer = drawn.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
+    seen = [each.filter(ImageFilter.BoxBlur(2)) for each in (drawn, fewer.convert("RGB"))]  # as the figures' comparison sees them
+    shades = max(ImageStat.Stat(ImageChops.difference(drawn, fewer.convert("RGB"))).rms)
+    spots = max(most for _, most in ImageChops.difference(*seen).getextrema())
+    if shades > 0.7 or spots > 6:  # of 255; above it shaded maps show steps, and a coloured dot gets its neighbour's colour
         return picture
     written = io.BytesIO()
     fewer.save(written, "png", optimize=True, dpi=resolution)

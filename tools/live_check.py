@@ -31,7 +31,7 @@ def run(page, address, *, last=None, minutes=15):
     page.goto(address)
     began = time.monotonic()
     page.click(".live-start")
-    page.get_by_role("button", name=f"Run up to here: Cell {last}" if last else "Run all", exact=True).dispatch_event("click")
+    page.get_by_role("button", name=f"Run up to here: Cell {last}" if last else "Run all", exact=True, include_hidden=True).dispatch_event("click")  # a solution's is folded away
     page.wait_for_function("() => document.querySelector('.live-own')", timeout=600_000)
     started = time.monotonic() - began
     page.wait_for_function(IDLE, timeout=60_000 * minutes)

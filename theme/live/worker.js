@@ -75,7 +75,7 @@ async function start() {
   let loaded = 0;
   const progress = (bytes, name) => say({ loaded: (loaded += bytes), total, name });
   const files = {};
-  for (const file of listed.files) files[file[0].replace(/.*\//, "")] = fetchChecked(file, progress);
+  for (const file of listed.files) (files[file[0].replace(/.*\//, "")] = fetchChecked(file, progress)).catch(() => {}); // told where it is awaited
   // Pyodide asks for its files by itself: it is given those that were checked. Its script is a module, fetched as such.
   self.fetch = async (address, settings) => {
     const name = String(address?.url ?? address).replace(/.*\//, "");
