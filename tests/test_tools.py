@@ -191,7 +191,7 @@ def test_a_figure_is_stored_with_fewer_colors_where_nobody_sees_it():
     assert stored.info["dpi"] == pytest.approx((192, 192), abs=0.01)
     assert ImageChops.difference(stored.convert("RGB"), Image.open(io.BytesIO(base64.b64decode(curves)))).getbbox() is None
     assert execute.lighter(shades) == shades
-    few = np.full((2400, 2400, 3), 255, np.uint8)  # 1,024 small dots, each of a colour of its own: little in all, much where they are
+    few = np.full((3000, 3000, 3), 255, np.uint8)  # 1,024 small dots, each of a colour of its own: little in all, much where they are
     for place, (red, green) in enumerate(np.ndindex(32, 32)):
         few[10 + 18 * red : 16 + 18 * red, 10 + 18 * green : 16 + 18 * green] = 8 * red, 8 * green, place % 200
     written = io.BytesIO()
