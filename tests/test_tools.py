@@ -32,7 +32,7 @@ def book(tmp_path, monkeypatch):
     copy_tools(book)
     monkeypatch.setattr(chapters, "BOOK", book)
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    write(book, "print(1 + 1)", "load_table = open('../data/table.csv').read\nprint(load_table())")
+    write(book, "import helpers\nprint(1 + 1)", "picture = helpers.plot_image\nprint(open('../data/table.csv').read())")
     return book
 
 
@@ -79,7 +79,7 @@ def run(book, tool, *arguments):
 
 
 def append(path, text):
-    path.write_text(path.read_text("utf-8") + text, "utf-8")
+    path.write_text((path.read_text("utf-8") if path.exists() else "") + text, "utf-8")
 
 
 def edit_code(book):
@@ -117,8 +117,9 @@ STALE = {
     "code": edit_code,
     "run elsewhere": run_elsewhere,
     "a cell run twice": run_twice,
-    "helper": lambda book: append(book / "helpers" / "images.py", "\n# An edit.\n"),
-    "new helper": lambda book: (book / "helpers" / "new.py").write_text(""),
+    "a helper": lambda book: append(book / "helpers" / "images.py", "\nEDIT = 1\n"),
+    "what a helper imports": lambda book: append(book / "helpers" / "_checks.py", "\nEDIT = 1\n"),
+    "the package": lambda book: append(book / "helpers" / "__init__.py", "\nEDIT = 1\n"),
     "style": lambda book: append(book / "helpers" / "book.mplstyle", "\nlines.linewidth: 3\n"),
     "data": lambda book: append(book / "data" / "table.csv", "2\n"),
     "pins": lambda book: append(book / "requirements.txt", "numpy==1.0\n"),
@@ -138,10 +139,30 @@ def test_prose_and_metadata_and_pins_of_tools_and_unread_data_do_not(book):
     edit_prose(book)
     append(book / "references.bib", "\n")
     append(book / "requirements.txt", "sphinx==1.0\n")
+    append(book / "data" / "other.csv", "3\n")
     assert not chapters.faults(chapter(book))
-    write(book, "print(1 + 1)")
-    append(book / "data" / "table.csv", "3\n")
+
+
+def append_docstring(path):
+    text = path.read_text("utf-8")
+    path.write_text(text.replace('"""', '"""An edit. ', 1).replace("\n    return ", "\n    # a remark\n    return ", 1), "utf-8")
+
+
+def test_what_helpers_say_and_those_that_a_chapter_does_not_use_do_not(book):
+    for name in ("__init__", "images", "_checks"):
+        append_docstring(book / "helpers" / f"{name}.py")
+        append(book / "helpers" / f"{name}.py", "\n\n# A remark.\n")
+    append(book / "helpers" / "mixtures.py", "\nEDIT = 1\n")
     assert not chapters.faults(chapter(book))
+    write(book, "print(1 + 1)", "print(1)")
+    append(book / "helpers" / "images.py", "\nEDIT = 1\n")
+    assert not chapters.faults(chapter(book))
+
+
+def test_code_is_the_text_without_what_nobody_runs(tmp_path):
+    path = tmp_path / "module.py"
+    path.write_text('"""Says.\n\nMuch.\n"""\n\nx = "# no remark"  # a remark\n\n\ndef f():\n    """Says."""\n    return x\n')
+    assert chapters.code_of(path).decode() == 'x = "# no remark"\ndef f():\n    return x'
 
 
 def test_execute_stores_outputs_once_and_then_executes_nothing(book):

@@ -1,8 +1,11 @@
 """What the book's pages are, what their notebooks were executed with, and what is wrong with them."""
 
+import ast
 import hashlib
+import io
 import json
 import re
+import tokenize
 import tomllib
 from pathlib import Path
 
@@ -82,19 +85,65 @@ def kernel_pins():
     return [pin for pin in pins if pin.partition("==")[0] in names]
 
 
+def code_of(path):
+    """Return a module's code without docstrings, comments and empty lines: what no output depends on; other files as they are.
+
+    The text is cut, not written anew from the syntax tree, which each Python would write otherwise.
+    """
+    if path.suffix != ".py":
+        return path.read_bytes()
+    text = path.read_text("utf-8")
+    lines = text.splitlines()
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type == tokenize.COMMENT:
+            lines[token.start[0] - 1] = lines[token.start[0] - 1][: token.start[1]]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
+            first = node.body[0]
+            lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
+    return "\n".join(line.rstrip() for line in lines if line.strip()).encode()
+
+
+def imported_helpers(path):
+    """Yield (module, name) for each name that a file of `helpers` imports from another one."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("helpers."):
+            yield from ((node.module.removeprefix("helpers."), alias.name) for alias in node.names)
+
+
+def used_helpers(code):
+    """Return the files of `helpers` that a chapter's code runs: the package itself, its style, and the modules of the names in it."""
+    folder = BOOK / "helpers"
+    if not re.search(r"\bhelpers\b", code):
+        return []
+    package = folder / "__init__.py"
+    found = {package, *folder.glob("*.mplstyle")}
+    waiting = [module for module, name in imported_helpers(package) if re.search(rf"\b({name}|helpers\.{module})\b", code)]
+    while waiting:
+        path = folder / f"{waiting.pop()}.py"
+        if path not in found:
+            found.add(path)
+            waiting += [module for module, _ in imported_helpers(path)]
+    return sorted(found)
+
+
 def fingerprint(notebook):
     """Return a digest of a notebook's code and outputs, and of all else that the outputs depend on.
 
-    That is the code and style in `helpers`, the pins of what a kernel imports and, if the notebook calls one of the
-    `load_…` functions, the files of `data`. The outputs are part of it because a notebook can also be run and saved
-    elsewhere, on a reader's own table for example.
+    That is the code and style in `helpers` that it uses, the pins of what a kernel imports, and the files of `data` that
+    it or those helpers name. The outputs are part of it because a notebook can also be run and saved elsewhere, on a
+    reader's own table for example.
     """
     cells = [[cell.source, cell.outputs] for _, cell in code_cells(notebook)]
-    folders = ["helpers", "data"] if any("load_" in source for source, _ in cells) else ["helpers"]
-    files = [path for folder in folders for path in sorted((BOOK / folder).iterdir()) if path.is_file()]
+    sources = "\n".join(source for source, _ in cells)
+    files = {path: code_of(path) for path in used_helpers(sources)}
+    named = sources + "\n".join(code.decode("utf-8", "replace") for code in files.values())
+    for path in sorted((BOOK / "data").iterdir()):
+        if path.is_file() and path.suffix != ".py" and re.search(rf"""["'/]{path.name.partition(".")[0]}\b""", named):
+            files[path] = path.read_bytes()
     digest = hashlib.sha256(json.dumps([cells, kernel_pins()], sort_keys=True).encode())
-    for path in files:
-        digest.update(path.name.encode() + hashlib.sha256(path.read_bytes()).digest())
+    for path, content in files.items():
+        digest.update(path.name.encode() + hashlib.sha256(content).digest())
     return digest.hexdigest()
 
 
