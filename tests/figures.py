@@ -50,13 +50,18 @@ def to_lab(pixels):
     return np.stack([116 * y - 16, CHROMA * 500 * (x - y), CHROMA * 200 * (y - z)], axis=-1).astype(np.float32)
 
 
-def local_distance(actual, expected):
-    """Return how far each neighbourhood of one picture is from the most similar one nearby in the other."""
+def local_distance(actual, expected, enough=0):
+    """Return how far each neighbourhood of one picture is from the most similar one nearby in the other.
+
+    Places nearby are tried from the nearest on, until no distance is above `enough`.
+    """
     blurred = [ndimage.gaussian_filter(to_lab(pixels), (BLUR, BLUR, 0)) for pixels in (actual, expected)]
     least = np.full(actual.shape[:2], np.inf)
-    for offset in product(range(-SHIFT, SHIFT + 1), repeat=2):
+    for offset in sorted(product(range(-SHIFT, SHIFT + 1), repeat=2), key=np.linalg.norm):
         difference = np.linalg.norm(blurred[0] - np.roll(blurred[1], offset, axis=(0, 1)), axis=-1)
         least = np.minimum(least, ndimage.uniform_filter(difference, PATCH))
+        if least.max() <= enough:
+            break
     return least
 
 
@@ -68,15 +73,18 @@ def align(actual, expected):
     return actual, min(moved, key=lambda pixels: np.square(pixels - actual).sum())
 
 
-def distance(actual, expected):
-    """Return the map of local distances between two PNGs; its largest value is 0 if they are equal."""
+def distance(actual, expected, enough=0):
+    """Return the map of local distances between two PNGs; its largest value is 0 if they are equal.
+
+    Distances of `enough` and less are not lowered further by looking at places nearby.
+    """
     actual, expected = read(actual), read(expected)
     sizes = [f"{width} × {height}" for height, width, _ in (actual.shape, expected.shape)]
     if np.abs(np.subtract(actual.shape, expected.shape)).max() > SIZE:
         raise AssertionError(f"The figure is {sizes[0]} pixels in size; the stored one is {sizes[1]}")
     if actual.shape != expected.shape:
         actual, expected = align(actual, expected)
-    return local_distance(actual, expected)
+    return local_distance(actual, expected, enough)
 
 
 def assert_looks_like(actual, expected):
@@ -93,7 +101,7 @@ def assert_looks_like(actual, expected):
     stem = DIFFERENCES / f"{test}-{zlib.crc32(expected):08x}"
     pictures = {"actual": actual, "expected": expected}
     try:
-        found = distance(actual, expected)
+        found = distance(actual, expected, LIMIT)
         if found.max() <= LIMIT:
             return
         row, column = np.unravel_index(found.argmax(), found.shape)
