@@ -15,6 +15,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
+import build
 import chapters
 import execute
 
@@ -321,7 +322,21 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
     good = contents(site)
     assert {"index.html", "chapters/index.html", "chapters/eins.html", "searchindex.js"} <= set(good)
     assert b"A Book" in good["chapters/index.html"]
-    assert [path.name for path in site.parent.iterdir()] == ["html"]
+    assert {path.name for path in site.parent.iterdir()} == {"html", "kept", "last"}
+
+    # With nothing changed, nothing is done. With a word of a chapter changed, the site is what a build from nothing makes.
+    assert run(book, "build.py") == (0, "Nothing has changed since the last build.\nThe book is built: open _build/html/index.html\n")
+    edited = chapter(book).read_text("utf-8").replace("A citation", "A new citation")
+    chapter(book).write_text(edited, "utf-8")
+    folder = (site.parent / "last").stat().st_ino
+    assert run(book, "build.py")[0] == 0
+    assert (site.parent / "last").stat().st_ino == folder, "it did not go on from the last build"
+    warm = contents(site)
+    assert b"A new citation" in warm["chapters/eins.html"]
+    shutil.rmtree(site.parent / "last")
+    assert run(book, "build.py")[0] == 0
+    assert contents(site) == warm
+    good = warm
 
     # Killed between its last two steps, it left the last good site under another name; even a build that fails brings it back.
     site.rename(site.with_name("previous"))
@@ -343,6 +358,32 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
     first_output(book, new_output("stream", name="stderr", text="mind"))
     assert run(book, "build.py")[0] == 1
     assert contents(site) == good
+
+
+@pytest.mark.parametrize(
+    ("edit", "words_alone"),
+    [
+        (lambda text: text.replace("A citation", "One"), True),
+        (lambda text: text + "\n\nA new paragraph.", True),
+        (lambda text: text.replace("# Eins", "# Zwei"), False),
+        (lambda text: text.replace("`someone`", "`nobody`"), False),
+        (lambda text: text + "\n\n(label)=\n", False),
+        (lambda text: text + " $x$", False),
+        (lambda text: text + " [a](b)", False),
+        (lambda text: text + "\n\n```{note}\nMind.\n```", False),
+        (lambda text: text + " <a href='b'>", False),
+        (lambda text: text + "\n\n```{index} word\n```", False),
+    ],
+)
+def test_a_build_goes_on_from_the_last_where_plain_words_alone_have_changed(book, edit, words_alone):
+    before = build.skeleton(chapter(book).read_text("utf-8"))
+    notebook = chapters.read(chapter(book))
+    notebook.cells[0].source = edit(notebook.cells[0].source)
+    save(book, notebook, current=False)
+    assert (build.skeleton(chapter(book).read_text("utf-8")) == before) == words_alone
+    notebook.cells[1].metadata["tags"] = ["remove-cell"]
+    save(book, notebook, current=False)
+    assert build.skeleton(chapter(book).read_text("utf-8")) != before
 
 
 def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tmp_path):

@@ -62,7 +62,7 @@ def test_weight_and_elements_of_each_page(site):
 
 
 def test_a_transparent_figure_lies_on_white_paper(tmp_path, monkeypatch):
-    monkeypatch.setattr(lighten, "PICTURES", tmp_path / "kept")
+    monkeypatch.setattr(lighten, "KEPT", tmp_path / "kept")
     picture = Image.new("RGBA", (2, 1), (0, 0, 0, 0))
     picture.putpixel((1, 0), (23, 74, 124, 255))
     picture.save(tmp_path / "figure.png")

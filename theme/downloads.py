@@ -11,6 +11,9 @@ import nbformat
 from nbformat.v4 import new_code_cell
 
 
+OPENER = "opened-alone"  # the id of the cell
+
+
 def to_work_in(notebook):
     """Return a copy of a notebook without outputs, with an empty cell in the place of each solution."""
     cells, solution = [], False
@@ -42,7 +45,7 @@ def opener(repository, branch):
             "    %cd -q /content/book/chapters",
             '    sys.path.append("/content/book")',
         ]
-    return new_code_cell("\n".join(lines), id="opened-alone")
+    return new_code_cell("\n".join(lines), id=OPENER)
 
 
 def put_opener(app, error):
@@ -51,6 +54,8 @@ def put_opener(app, error):
         return
     options = app.config.html_theme_options
     for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+        if f'"{OPENER}"' in path.read_text("utf-8"):
+            continue  # of a page that was not written anew
         notebook = nbformat.read(path, as_version=4)
         if any(cell.cell_type == "code" and "import helpers" in cell.source for cell in notebook.cells):
             notebook.cells.insert(0, opener(options["repository_url"], options["repository_branch"]))

@@ -4,13 +4,16 @@ Every builder that writes HTML has them: the site, one long page for the PDF, EP
 """
 
 import functools
+import inspect
 import re
+import shutil
 import unicodedata
 from html import unescape
 from pathlib import Path
 
 from docutils import nodes
 from fontTools import subset
+from lighten import kept
 from math_core import LatexError, LatexToMathML
 from sphinx.locale import _
 from sphinx.util import logging
@@ -100,15 +103,24 @@ def cut_font(app, env):
     roots = [root[0] for root in re.finditer(r"<(msqrt|mroot)\b.*?</\1>", found)]
     used = set(unescape(re.sub("<[^>]+>", "", found))) | ({"√"} if roots else set())  # which MathML does not write
     used.update([ITALIC[letter] for letter in used if letter in ITALIC])
+    small = not re.search("<m(frac|under|over|table)", "".join(roots))
+    text = "".join(sorted(used))
+    path = Path(app.outdir) / CUT
+    path.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(kept("formulas.woff2", (text, small, FONT.read_bytes(), inspect.getsource(cut)), lambda file: cut(file, text, small)), path)
+
+
+def cut(file, text, small):
+    """Write the part of the font that a text needs; `small` says that no root in it is taller than a line."""
     options = subset.Options(flavor="woff2", layout_features=[], hinting=False, name_IDs=[0, 1, 2, 13, 14])  # with its copyright and licence
     with subset.load_font(FONT, options) as font:
-        if not re.search("<m(frac|under|over|table)", "".join(roots)):
+        if small:
             # Chromium keeps room for the widest sign of a root behind each. A line needs the first sign alone.
             variants = font["MATH"].table.MathVariants
             signs = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(font.getBestCmap()[ord("√")])]
             signs.GlyphAssembly, signs.MathGlyphVariantRecord = None, signs.MathGlyphVariantRecord[:1]
         cutter = subset.Subsetter(options)
-        cutter.populate(text="".join(used))
+        cutter.populate(text=text)
         cutter.subset(font)
         # Browsers set the index of a p lower than that of an x, and the power of an h higher. TeX does not, and nor do
         # they with these distances from the bottom and top of what has the index, in thousandths of the font's size.
@@ -116,9 +128,7 @@ def cut_font(app, env):
         constants.SubscriptBaselineDropMin.Value = -10
         constants.SuperscriptBaselineDropMax.Value = 346
         constants.RadicalVerticalGap.Value = 140  # else the bar of a root lies on a capital
-        path = Path(app.outdir) / CUT
-        path.parent.mkdir(parents=True, exist_ok=True)
-        subset.save_font(font, path, options)
+        subset.save_font(font, file, options)
 
 
 def visit_formula(self, node):

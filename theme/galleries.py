@@ -5,7 +5,6 @@ What the notebooks do not say of themselves stands in the metadata of their cell
 """
 
 import base64
-import hashlib
 import io
 import os
 import re
@@ -65,6 +64,7 @@ class Chapter:
     """What a notebook says of itself."""
 
     docname: str
+    title: str
     minutes: int | None
     figures: list[Figure]
     exercises: list[Exercise]
@@ -110,6 +110,7 @@ def figure_of(cell):
 def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
     notebook = nbformat.read(path, as_version=4)
+    title = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
     section, solution, minutes = "", False, None
     figures, exercises = [], []
     for number, cell in enumerate(notebook.cells, start=1):
@@ -126,7 +127,7 @@ def read(docname, path, changed):
         elif cell.cell_type == "code" and not solution and (png := figure_of(cell)):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             figures.append(Figure(number, png, alt, without_links(section), "knob" in cell.metadata, cell.metadata.get("card")))
-    return Chapter(docname, minutes, figures, exercises)
+    return Chapter(docname, title[1] if title else docname, minutes, figures, exercises)
 
 
 def figure_id(docname, cell):
@@ -240,7 +241,7 @@ class Gallery(SphinxDirective):
             small.thumbnail((WIDTH, WIDTH), Image.Resampling.LANCZOS)
             small.save(file, "webp", quality=60, method=6)
 
-        file = kept(f"small-{WIDTH}-{hashlib.sha256(figure.png).hexdigest()[:16]}.webp", write)
+        file = kept("small.webp", (WIDTH, figure.png), write)
         with Image.open(file) as picture:
             width, height = picture.size
         # Windows has no relative path from one drive to another.
@@ -250,13 +251,8 @@ class Gallery(SphinxDirective):
     def section(self, chapter, prefix, *content):
         """Return a section on a chapter, with its title as heading."""
         identifier = f"{prefix}-{chapter.docname.rpartition('/')[2]}"
-        title = nodes.title("", "", self.to_page(chapter.docname, nodes.inline("", *self.title(chapter.docname))))
+        title = nodes.title("", "", self.to_page(chapter.docname, nodes.inline("", *self.inline(chapter.title))))
         return nodes.section("", title, *content, ids=[identifier], names=[identifier])
-
-    def title(self, docname):
-        """Return the title of a page, whether it has been read already or not."""
-        notebook = nbformat.read(self.env.doc2path(docname), as_version=4)
-        return self.inline(re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)[1])
 
     def leave_out_of_search(self):
         """Keep the page's words out of the index of the search: they are those of other pages."""

@@ -3,6 +3,7 @@
 import base64
 import functools
 import hashlib
+import inspect
 import io
 import os
 import posixpath
@@ -21,7 +22,7 @@ from pygments.token import Token
 from sphinx.errors import ExtensionError
 
 BUNDLE = "_static/site.css"
-PICTURES = Path(__file__).parents[1] / "_build" / "pictures"  # `make clean` forgets them
+KEPT = Path(__file__).parents[1] / "_build" / "kept"  # what a build need not make again; `make clean` forgets it
 LOSSLESS = {"lossless": True, "method": 1, "quality": 20}  # of a WebP; 25 takes half as long again and saves a tenth
 FIGURE = r"_images/([0-9a-f]{64})\.png"  # as myst-nb names them
 
@@ -32,6 +33,18 @@ NEEDED_BY = {
     "togglebutton.js": " dropdown",
     "design-tabs.js": "sd-tab-set",
 }
+
+
+def kept(name, source, write):
+    """Return a file that an earlier build left, or have it written; what it is made of, and how, is part of its name."""
+    stem, suffix = posixpath.splitext(name)
+    path = KEPT / f"{stem}-{hashlib.sha256(repr(source).encode()).hexdigest()[:20]}{suffix}"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(dir=path.parent, delete=False) as part:  # another build may be at it too
+            write(part)
+        os.replace(part.name, path)
+    return path
 
 
 # --- code ----------------------------------------------------------------------------------------------------------------
@@ -196,8 +209,13 @@ def bundle_style(site, pages):
             sheets[posixpath.normpath(posixpath.join(posixpath.dirname(name), address))] = None
     home = site / "_static"
     whole = "\n".join(read_style(site / sheet, home) for sheet in sheets)
-    style = purge(tinycss2.parse_stylesheet(whole, skip_comments=True, skip_whitespace=True), used_names(site, pages))
-    style = f"/* What the pages use of {', '.join(sheets)} */\n{cut_icons(style, home)}"
+    names = used_names(site, pages)
+
+    def write(file):
+        style = purge(tinycss2.parse_stylesheet(whole, skip_comments=True, skip_whitespace=True), names)
+        file.write(f"/* What the pages use of {', '.join(sheets)} */\n{cut_icons(style, home)}".encode())
+
+    style = kept("site.css", (whole, sorted(names), [*sheets], Path(__file__).read_text("utf-8")), write).read_text("utf-8")
     (site / BUNDLE).write_text(style, "utf-8", newline="\n")
     version = hashlib.sha256(style.encode()).hexdigest()[:8]
     for name, text in pages.items():
@@ -209,17 +227,6 @@ def bundle_style(site, pages):
 # --- figures -------------------------------------------------------------------------------------------------------------
 
 
-def kept(name, write):
-    """Return a picture that an earlier build left, or have it written; its name tells what it is made of and how."""
-    path = PICTURES / name
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path.parent, delete=False) as part:  # another build may be at it too
-            write(part)
-        os.replace(part.name, path)
-    return path
-
-
 def on_white(picture):
     """Return a picture without transparency, as paper shows it; Pillow alone would put what is transparent on black."""
     picture = picture.convert("RGBA")
@@ -229,8 +236,7 @@ def on_white(picture):
 def to_webp(path):
     """Replace a PNG by a WebP, which loses nothing and has half the bytes."""
     with Image.open(path) as picture:
-        name = f"{path.stem}-{LOSSLESS['method']}-{LOSSLESS['quality']}.webp"
-        webp = kept(name, lambda file: on_white(picture).save(file, "webp", **LOSSLESS))
+        webp = kept("figure.webp", (path.stem, LOSSLESS, inspect.getsource(on_white)), lambda file: on_white(picture).save(file, "webp", **LOSSLESS))
     shutil.copyfile(webp, path.with_suffix(".webp"))
     path.unlink()
 
@@ -273,11 +279,16 @@ def light_figures(site, pages):
 
 
 def lighten(app, error):
-    """Go once more over the site when it is complete."""
+    """Make a light copy of the site when it is complete, beside it: the next build goes on with the pages as Sphinx wrote them."""
     if error or app.builder.name != "html":
         return
-    site = Path(app.outdir)
+    site = Path(app.outdir).with_name("light")
+    shutil.rmtree(site, ignore_errors=True)
+    shutil.copytree(app.outdir, site)
     pages = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    for card in site.glob("_images/social_previews/*"):
+        if not any(card.name in text for text in pages.values()):
+            card.unlink()  # of a page's text in an earlier build
     light_figures(site, pages)
     defer_scripts(pages)
     measure_later(site)

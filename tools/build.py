@@ -1,12 +1,25 @@
-"""Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was."""
+"""Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was.
 
+A build starts from nothing, but for two cases: nothing has changed, and nothing but plain words of chapters has. Then the
+pages that do not depend on these words are those of the last build, which had no fault.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import chapters
 import manuscript
+
+sys.path.insert(0, str(chapters.BOOK / "theme"))
+
+import book_theme  # noqa: E402
 
 SITE = chapters.BOOK / "_build" / "html"
 PAPER = SITE.with_name("paper")  # the PDF and the EPUB: see paper.py
@@ -47,18 +60,76 @@ def offer(site):
             page.write_text(new, "utf-8", newline="\n")
 
 
+def skeleton(text):
+    """Return a notebook without the plain words of its prose: what other pages, the index and the fonts may depend on.
+
+    Headings, labels, directives and their options stay, and in a line what is between signs: roles, code, formulas, links.
+    """
+    notebook = json.loads(text)
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "markdown":
+            kept = []
+            for line in "".join(cell["source"]).splitlines():
+                marked = re.match(r"\s*(#|\(.*\)=|```|:::|:[\w-]+:|\||- ?\[)", line)
+                kept.append(line if marked else re.findall(r"\{[^}]*\}`[^`]*`|`[^`]*`|\$[^$]*\$|!?\[[^\]]*\](?:\([^)]*\))?|<[^>]*>|[{}$`<>\[\]]|\*\*[^*]*\*\*", line))
+            cell["source"] = [line for line in kept if line]
+    return json.dumps(notebook)
+
+
+def digest(text):
+    return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
+
+
+def made_of():
+    """Return what a site is made of: a digest of each file of the book and of what is around it, and of each notebook's skeleton."""
+    around = [sys.version, *sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())]
+    around += [book_theme.git(chapters.BOOK, "remote", "get-url", "origin"), book_theme.branch(chapters.BOOK)]
+    files, skeletons = {"around": digest(json.dumps(around))}, {}
+    for folder, names, found in os.walk(chapters.BOOK):
+        names[:] = [name for name in names if not name.startswith((".", "_build", "__pycache__")) and (name != "tests" or Path(folder) != chapters.BOOK)]
+        for path in (Path(folder, name) for name in found):
+            content = path.read_bytes()
+            files[chapters.name(path)] = digest(content)
+            if path.suffix == ".ipynb" and path.parent.name == "chapters":
+                try:
+                    skeletons[chapters.name(path)] = digest(skeleton(content))
+                except (ValueError, KeyError, TypeError):
+                    pass  # no notebook: what is wrong is told where it is read
+    return {"files": files, "skeletons": skeletons}
+
+
+def changes(last, now):
+    """Return the names of what has changed since the last build, and whether that is plain words of notebooks alone."""
+    try:
+        before = json.loads((last / "made_of.json").read_text("utf-8"))
+    except (OSError, ValueError):
+        return set(now["files"]), False
+    changed = {name for name, _ in set(before["files"].items()) ^ set(now["files"].items())}
+    return changed, all(now["skeletons"].get(name, 1) == before["skeletons"].get(name, 2) for name in changed)
+
+
 def build(site=SITE):
     """Build the book and put it at `site` once it is complete; return a list of faults, empty if all is well."""
-    # A build that was killed leaves these two behind; the reader's site is never among them.
-    work, previous = site.with_name("unfinished"), site.with_name("previous")
+    # A build that was killed leaves the first two behind; the reader's site is never among them.
+    work, previous, last = (site.with_name(name) for name in ("unfinished", "previous", "last"))
     shutil.rmtree(work, ignore_errors=True)
     if previous.exists() and not site.exists():
         previous.rename(site)
     shutil.rmtree(previous, ignore_errors=True)
 
+    now = made_of()
+    changed, words_alone = changes(last, now)
+    if not changed and site.exists():
+        print("Nothing has changed since the last build.")
+        return []
+    if words_alone and last.exists():
+        last.rename(work)
+    else:
+        shutil.rmtree(last, ignore_errors=True)
+
     try:
         pages = chapters.pages()
-        faults = [fault for path in chapters.notebooks() for fault in chapters.faults(path)]
+        faults = [fault for path in chapters.notebooks() if chapters.name(path) in changed or not words_alone for fault in chapters.faults(path)]
     except (FileNotFoundError, ValueError) as error:
         return [str(error)]
     if faults:
@@ -72,7 +143,7 @@ def build(site=SITE):
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:
         return ["The build stopped at the warnings above."]
-    built = work / "_build" / "html"
+    built = work / "_build" / "light"  # theme/lighten.py makes it of html, from which the next build goes on
     missing = [chapters.name(path) for path in pages if not (built / path.relative_to(chapters.BOOK)).with_suffix(".html").exists()]
     if missing:
         return [f"The build made no page of {page}" for page in missing]
@@ -82,7 +153,8 @@ def build(site=SITE):
         site.rename(previous)
     built.rename(site)
     shutil.rmtree(previous, ignore_errors=True)
-    shutil.rmtree(work, ignore_errors=True)
+    (work / "made_of.json").write_text(json.dumps(now), "utf-8")
+    work.rename(last)
     return []
 
 
