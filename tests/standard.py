@@ -248,9 +248,10 @@ def wide_lines(page):
 
 
 def code_without_prose(page):
-    """Code cells that no Markdown cell leads up to."""
+    """Code cells that no Markdown cell leads up to; what checks an exercise is shown to nobody, and needs none."""
     kinds = [None] + [cell.cell_type for cell in page.cells]
-    return [f"cell {number}: no prose before this code cell" for number, _ in chapters.code_cells(page) if kinds[number - 1] != "markdown"]
+    shown = [number for number, cell in chapters.code_cells(page) if "check" not in cell.metadata]
+    return [f"cell {number}: no prose before this code cell" for number in shown if kinds[number - 1] != "markdown"]
 
 
 def wrong_language(page):
