@@ -33,7 +33,7 @@ check-fork: book          ## What a fork still has to change, and what it has br
 	$(BIN)/python tools/check_fork.py
 
 links: $(READY)           ## Ask for every address outside of the book that a page names (needs a network)
-	$(BIN)/python tools/links.py
+	$(BIN)/jupyter-book build --builder linkcheck --path-output _build/links .
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py

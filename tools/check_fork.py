@@ -169,7 +169,7 @@ def launch_addresses(site):
     found = {}
     for page, links in read_links(site).items():
         for target in links.targets:
-            place = re.search(r"/(?:blob|edit|v2/g[hl]/[^/]+/[^/?]+)/([^?]+?)(?:/|\?urlpath=lab/tree/)(chapters/[^?#]+)$", unquote(target))
+            place = re.search(r"/(?:blob|edit|v2/g[hl]/[^/]+/[^/?]+)/([^?]+?)(?:/|\?urlpath=lab/tree/)(chapters/[^?#]+)", unquote(target))
             if place and urlsplit(target).netloc:
                 branch, path = place.groups()
                 if path not in tracked:

@@ -52,6 +52,7 @@ class Manuscript:
     """The whole book in its order, with what its title page says."""
 
     title: str
+    subtitle: str
     author: str
     foot: str  #: HTML of the licence, and of the books that this one is based on
     parts: list
@@ -63,7 +64,7 @@ class Manuscript:
 
     def digest(self):
         """Return a digest of all that is in the manuscript, pictures included: their names are digests themselves."""
-        digest = hashlib.sha256("\n".join((self.title, self.author, self.foot)).encode())
+        digest = hashlib.sha256("\n".join((self.title, self.subtitle, self.author, self.foot)).encode())
         for page in self.pages:
             digest.update(page.name.encode() + lxml.html.tostring(page.article))
         for file in sorted([*(chapters.BOOK / "theme" / "paper").iterdir(), *(chapters.BOOK / "tools").glob("*.py")]):
@@ -101,7 +102,7 @@ def read(site, solutions=True):
         # A page of all figures has nothing that is not elsewhere, and doubles the size of the file.
         parts.append(Part(tree.caption or "", [page for page in pages if not with_class(page.article, "figures", "ul")]))
     author = ", ".join(filter(None, (settings["author"], settings.get("institution"))))
-    book = Manuscript(settings["title"], author, read_foot(site / f"{start}.html"), parts)
+    book = Manuscript(settings["title"], settings.get("subtitle", ""), author, read_foot(site / f"{start}.html"), parts)
     check_links(book)
     return book
 
