@@ -64,7 +64,7 @@ def test_teachers_have_a_class_on_each_chapter_and_on_all_its_exercises():
     for path, (name, text) in zip(CHAPTERS, sections):
         outline, _, rest = text.partition("**Ask the room.**")
         questions, _, exercises = rest.partition("**What the exercises test.**")
-        assert sum(map(int, re.findall(r"(?:\*\* |; )(\d+) ", outline))) == 90, name
+        assert sum(map(int, re.findall(r"\((\d+)\)[;.]", outline))) == 90, name
         assert len(re.findall(r"^- \*.+\?\* \w.+\.$", questions, re.MULTILINE)) == 3, name
         labels = re.findall(r"^:label: (\S+)", standard.text_of(standard.load(path)), re.MULTILINE)
         assert re.findall(r"\{ref\}`([\w-]+)`", exercises) == labels, name
