@@ -199,10 +199,26 @@ def test_origin_and_branch_are_those_of_the_book_alone(tmp_path, monkeypatch):
         subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
     assert book_theme.web_address(book_theme.git(tmp_path, *REMOTE)) == "https://github.com/owner/book"
     assert book_theme.git(tmp_path / "book", *REMOTE) == book_theme.git(tmp_path / "missing", *REMOTE) == ""
+    for name in ("GITHUB_BASE_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert book_theme.branch(tmp_path / "book") == "main"
     monkeypatch.setenv("GITHUB_REF_NAME", "spring")  # set where the workflow has checked out a commit, not a branch
     assert (book_theme.branch(tmp_path), book_theme.branch(tmp_path / "book")) == ("autumn", "spring")
-    monkeypatch.delenv("GITHUB_REF_NAME")
-    assert book_theme.branch(tmp_path / "book") == "main"
+    monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")  # of a pull request
+    monkeypatch.setenv("GITHUB_BASE_REF", "summer")
+    assert book_theme.branch(tmp_path / "book") == "summer"
+
+
+def test_a_commit_that_is_checked_out_is_linked_by_the_remotes_default_branch(tmp_path, monkeypatch):
+    for name in ("GITHUB_BASE_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    as_somebody = "-c user.name=a -c user.email=a@b"
+    for command in (
+        "init --quiet --initial-branch work", f"{as_somebody} commit --quiet --allow-empty -m one", "update-ref refs/remotes/origin/master HEAD",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/master", "checkout --quiet --detach",
+    ):
+        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
+    assert book_theme.branch(tmp_path) == "master"
 
 
 @pytest.mark.parametrize(
