@@ -101,6 +101,11 @@ def test_addresses_keep_their_last_folder(html):
         assert meta(page, "og:site_name") == "Autumn Course"
 
 
+def test_a_book_without_its_author_is_refused():
+    with pytest.raises(book_theme.ConfigError, match="based_on in _config.yml: .*lacks author, licence"):
+        book_theme.foot({"title": "A", "based_on": [{"title": "B"}]})
+
+
 @pytest.mark.parametrize(("given", "address"), [("", ""), (ADDRESS, f"{ADDRESS}/"), (f"{ADDRESS}/", f"{ADDRESS}/"), ("http://a.b", "http://a.b/")])
 def test_an_address_ends_with_a_slash(given, address):
     assert book_theme.address(given) == address
@@ -152,7 +157,7 @@ def test_a_page_for_lost_readers_is_whole_at_any_depth(fork, browser):
             context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=theme, reduced_motion="reduce")
             for missing in ("gone.html", "chapters/gone.html", "a/b/c/"):
                 page, asked = context.new_page(), []
-                page.on("response", lambda response: asked.append((response.status, response.url)))
+                page.on("response", lambda response, asked=asked: asked.append((response.status, response.url)))
                 page.goto(start + missing)
                 page.wait_for_load_state("networkidle")
                 assert [status for status, _ in asked] == [404] + [200] * (len(asked) - 1) and len(asked) > 5, asked

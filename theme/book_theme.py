@@ -75,6 +75,8 @@ def foot(settings):
     """Return the licence and what the book is based on, as paragraphs of HTML; the original names no other book."""
     lines = [f"<p>{settings['licence'].strip()}</p>"] if settings.get("licence") else []
     for book in settings.get("based_on") or []:
+        if missing := {"title", "author", "licence"} - set(book):
+            raise ConfigError(f"based_on in _config.yml: a book has title, author and licence, but {book} lacks {', '.join(sorted(missing))}")
         if book["title"] != settings["title"]:
             name = f"<cite>{escape(book['title'])}</cite>"
             linked = f'<a href="{escape(book["url"])}">{name}</a>' if book.get("url") else name

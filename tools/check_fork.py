@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-import subprocess
 import sys
 import tomllib
 from html.parser import HTMLParser
@@ -46,7 +45,7 @@ def lines(name, pattern):
 
 
 def settings_left(settings):
-    """Return which settings are those of the book that this one is based on, or say nothing."""
+    """Return which settings say what those of the book that this one is based on say, or nothing."""
     said = {key: next((place for place, _ in lines("_config.yml", rf"^{key}:")), "_config.yml") for key in ("title", "author", "institution", "logo")}
     first = (settings.get("based_on") or [{}])[0]
     found = [
@@ -92,13 +91,13 @@ def addresses(settings):
     """Return what is not known of the repository and the site."""
     place = next((place for place, _ in lines("_config.yml", r"^ +baseurl:")), "_config.yml")
     remote = book_theme.web_address(book_theme.git(chapters.BOOK, "remote", "get-url", "origin"))
-    repository = book_theme.web_address(settings["repository"]["url"] or "") or remote
+    repository = book_theme.web_address(settings.get("repository", {}).get("url") or "") or remote
     if not repository:
         return ["_config.yml: no repository.url, and no git remote origin with a page: the book has no buttons that launch, edit and report"]
     found = []
     if remote and remote != repository:
         found.append(f"_config.yml: repository.url is {repository}, but the git remote origin is {remote}; leave it empty, or push there")
-    if not (settings["html"].get("baseurl") or book_theme.site_address(repository)):
+    if not (settings.get("html", {}).get("baseurl") or book_theme.site_address(repository)):
         found.append(f"{place}: where will the site be published? Cards of shared links, and the page for a wrong address, need html.baseurl")
     return found
 
@@ -164,7 +163,7 @@ def dead_links(site):
 def launch_addresses(site):
     """Return the links to the repository, and to where a chapter is launched from it, that name what is not there."""
     folder = chapters.BOOK
-    tracked = subprocess.run(["git", "-C", folder, "ls-files", "chapters"], capture_output=True, text=True).stdout.split()
+    tracked = set(book_theme.git(folder, "ls-files", "chapters").splitlines())
     branches = set(book_theme.git(folder, "for-each-ref", "--format=%(refname:lstrip=3)", "refs/remotes/origin").split())
     found = {}
     for page, links in read_links(site).items():

@@ -64,7 +64,7 @@ class Manuscript:
 
     def digest(self):
         """Return a digest of all that is in the manuscript, pictures included: their names are digests themselves."""
-        digest = hashlib.sha256("\n".join((self.title, self.subtitle, self.author, self.foot)).encode())
+        digest = hashlib.sha256(f"{self.title}\n{self.subtitle}\n{self.author}\n{self.foot}".encode())
         for page in self.pages:
             digest.update(page.name.encode() + lxml.html.tostring(page.article))
         for file in sorted([*(chapters.BOOK / "theme" / "paper").iterdir(), *(chapters.BOOK / "tools").glob("*.py")]):
