@@ -147,6 +147,11 @@ def pages(printed):
     document.close()
 
 
+def test_front_pages_name_author_subtitle_and_licence(pages):
+    assert SETTINGS["subtitle"] in pages[0] and SETTINGS["author"] in pages[0]
+    assert re.sub("<.*?>", "", SETTINGS["licence"]).strip() in " ".join(pages[1].split())
+
+
 def test_pdf_has_outline_tags_and_fonts(printed):
     with pikepdf.open(printed) as pdf:
         def titles(items):

@@ -1,10 +1,13 @@
 """Publishing: the list of pages that changed, and the commands of the workflows, run where they can be run here."""
 
+import functools
+import http.server
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import zlib
 
 import changes
@@ -55,6 +58,17 @@ def test_pages_that_differ_are_listed_and_no_others(before, after):
     assert told.splitlines()[4:] == ROWS
     assert changes.report(str(after), after) == f"No page differs from {after}\n"
     assert "all pages are new" in changes.report("", after)
+
+
+def test_a_published_site_is_asked_by_its_address(before, after):
+    serving = functools.partial(http.server.SimpleHTTPRequestHandler, directory=before.parent)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), serving) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        address = f"http://127.0.0.1:{server.server_port}"
+        assert changes.report(f"{address}/before", after).splitlines()[4:] == ROWS
+        with pytest.raises(ConnectionError, match="objects.inv: no such file, so no site of this book is there"):
+            changes.report(f"{address}/elsewhere/", after)
+        server.shutdown()
 
 
 @pytest.mark.parametrize("address", ["http://127.0.0.1:9/book", "no-such-folder", "nonsense://x"])
