@@ -164,7 +164,8 @@ def test_a_page_for_lost_readers_is_whole_at_any_depth(fork, browser):
                 assert page.locator("article h1").text_content() == "Page not found"
                 assert page.evaluate("document.documentElement.scrollWidth") <= width
                 assert Axe().run(page).response["violations"] == []
-                page.get_by_role("link", name="first page").click()
+                with page.expect_navigation():
+                    page.get_by_role("link", name="first page").click()
                 assert page.url == f"{start}chapters/index.html" and page.title() == "Autumn Course"
                 page.close()
             context.close()
