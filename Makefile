@@ -9,7 +9,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub test check execute kinds bench pins clean
+.PHONY: book live live-check pdf epub test check check-fork links execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
@@ -28,6 +28,12 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
 	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+
+check-fork: book          ## What a fork still has to change, and what it has broken
+	$(BIN)/python tools/check_fork.py
+
+links: $(READY)           ## Ask for every address outside of the book that a page names (needs a network)
+	$(BIN)/jupyter-book build --builder linkcheck --path-output _build/links .
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py

@@ -57,6 +57,19 @@ def test_teachers_are_told_what_each_chapter_says_that_it_builds_on():
     assert {name: {*pages_in(row)} for name, row in table} == {name: {*pages_in(line)} for name, line in openings.items()}
 
 
+def test_teachers_have_a_class_on_each_chapter_and_on_all_its_exercises():
+    guide = (GLOSSARY.parent / "teaching.md").read_text("utf-8")
+    sections = re.findall(r"^```\{chapter-guide\} (\S+)\n(.*?)^```$", guide, re.DOTALL | re.MULTILINE)
+    assert [name for name, _ in sections] == [path.stem for path in CHAPTERS]
+    for path, (name, text) in zip(CHAPTERS, sections):
+        outline, _, rest = text.partition("**Ask the room.**")
+        questions, _, exercises = rest.partition("**What the exercises test.**")
+        assert sum(map(int, re.findall(r"\((\d+)\)[;.]", outline))) == 90, name
+        assert len(re.findall(r"^- \*.+\?\* \w.+\.$", questions, re.MULTILINE)) == 3, name
+        labels = re.findall(r"^:label: (\S+)", standard.text_of(standard.load(path)), re.MULTILINE)
+        assert re.findall(r"\{ref\}`([\w-]+)`", exercises) == labels, name
+
+
 def test_terms_resolve_and_the_glossary_is_used():
     pages = [standard.load(path) for path in PAGES if path != GLOSSARY]
     none(standard.glossary_faults(standard.load(GLOSSARY), pages))

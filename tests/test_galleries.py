@@ -155,6 +155,19 @@ def test_name_of_an_exercise(title, body, name):
     assert galleries.exercise_name(title, body) == name
 
 
+def test_teachers_read_each_chapters_own_goals(html):
+    soup = html("chapters/teaching.html")
+    for path in CHAPTERS:
+        section = soup.find("section", id=f"guide-{path.stem}")
+        opening = html(f"chapters/{path.stem}.html").select_one(".admonition.note")
+        assert straight(section.p.text) == straight("Goals. To " + " ".join(item.text.strip() for item in opening.select("li")))
+
+
+def test_goals_are_those_of_the_opening():
+    assert galleries.goals("# A\n\nYou will be able to\n\n- roll;\n- read.\n\n**Time:** 5\n\n- no goal.") == "roll; read."
+    assert galleries.goals("# A\n\n- no goal.") == ""
+
+
 def test_an_unmarked_notebook_shows_its_first_figure_and_none_of_a_solution(tmp_path):
     def figure(*pictures, **metadata):
         outputs = [new_output("display_data", data={"image/png": base64.b64encode(picture).decode()}) for picture in pictures]

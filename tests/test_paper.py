@@ -13,13 +13,16 @@ import nbformat
 import pikepdf
 import pypdfium2
 import pytest
+import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 import chapters
 import epub
 import manuscript
-from test_tools import METADATA, copy_tools, run
+from test_tools import METADATA, ROOT, copy_tools, run
+
+SETTINGS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 
 TOC = """\
 format: jb-book
@@ -122,7 +125,7 @@ def printed(book, browser):
     """The PDF; its tool was run."""
     status, said = run(book, "paper.py", "pdf")
     assert status == 0, said
-    path = book / "_build" / "paper" / "stories-that-make-data.pdf"
+    path = book / "_build" / "paper" / f"{manuscript.slug(SETTINGS['title'])}.pdf"
     assert f"The book is in _build/paper/{path.name} (" in said
     return path
 
@@ -133,7 +136,7 @@ def packed(book):
     status, said = run(book, "paper.py", "epub")
     assert status == 0, said
     assert ("was not checked" in said) == (shutil.which("java") is None)
-    return book / "_build" / "paper" / "stories-that-make-data.epub"
+    return book / "_build" / "paper" / f"{manuscript.slug(SETTINGS['title'])}.epub"
 
 
 @pytest.fixture
@@ -142,6 +145,11 @@ def pages(printed):
     document = pypdfium2.PdfDocument(printed)
     yield [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in document]
     document.close()
+
+
+def test_front_pages_name_author_subtitle_and_licence(pages):
+    assert SETTINGS["subtitle"] in pages[0] and SETTINGS["author"] in pages[0]
+    assert re.sub("<.*?>", "", SETTINGS["licence"]).strip() in " ".join(pages[1].split())
 
 
 def test_pdf_has_outline_tags_and_fonts(printed):
@@ -155,7 +163,7 @@ def test_pdf_has_outline_tags_and_fonts(printed):
         sections = [("1.1. Summary", []), ("1.2. Check yourself", []), ("1.3. Last section", []), ("Solutions", [])]
         assert part == ("Part I. Counting", [("1. Chapter one", sections), ("2. Chapter two", [("2.1. Summary", [])])])
         assert str(pdf.Root.Lang) == "en" and pdf.Root.MarkInfo.Marked and pdf.Root.PageMode == "/UseOutlines"
-        assert str(pdf.docinfo["/Title"]) == "Stories That Make Data" and "authors" in str(pdf.docinfo["/Author"])
+        assert str(pdf.docinfo["/Title"]) == SETTINGS["title"] and str(pdf.docinfo["/Author"]).startswith(SETTINGS["author"])
         tags = [item for item in pdf.objects if isinstance(item, pikepdf.Dictionary) and item.get("/Type") == "/StructElem"]
         kinds = {str(tag.S) for tag in tags}
         assert {"/H1", "/H2", "/H3", "/P", "/L", "/Link", "/Figure"} <= kinds, kinds

@@ -7,11 +7,10 @@ import io
 import re
 import subprocess
 from html import unescape
-from html.parser import HTMLParser
-from urllib.parse import unquote, urldefrag, urljoin, urlsplit
 
 import book_theme
 import chapters
+import check_fork
 import formulas
 import pytest
 from conftest import ALL_SECTIONS
@@ -162,34 +161,8 @@ def test_figures_are_those_of_the_notebooks_and_lighter(site):
 # --- links ---------------------------------------------------------------------------------------------------------------
 
 
-class Links(HTMLParser):
-    """What a page points to, and what in it can be pointed to."""
-
-    def __init__(self, path):
-        super().__init__()
-        self.targets, self.anchors = set(), {"", "top"}
-        self.feed(path.read_text("utf-8"))
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        self.anchors.update(given[name] for name in ("id", "name") if given.get(name))
-        self.targets.update(given[name] for name in ("href", "src") if given.get(name))
-        if tag == "meta" and given.get("property") == "og:image":
-            self.targets.add(given["content"])
-
-
 def test_every_link_and_anchor_leads_somewhere(site):
-    pages = {path.relative_to(site).as_posix(): Links(path) for path in site.rglob("*.html") if "_static" not in path.parts}
-    dead = []
-    for name, links in pages.items():
-        for target in links.targets:
-            path, anchor = urldefrag(urljoin(f"//site/{name}", target))
-            if urlsplit(path).scheme or urlsplit(path).netloc != "site":
-                continue
-            path = unquote(urlsplit(path).path.removeprefix("/"))
-            if not (site / path).is_file() or path in pages and unquote(anchor) not in pages[path].anchors:
-                dead.append(f"{name}: {target}")
-    assert sorted(dead) == []
+    assert check_fork.dead_links(site) == []
 
 
 REMOTE = ("remote", "get-url", "origin")
@@ -226,10 +199,26 @@ def test_origin_and_branch_are_those_of_the_book_alone(tmp_path, monkeypatch):
         subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
     assert book_theme.web_address(book_theme.git(tmp_path, *REMOTE)) == "https://github.com/owner/book"
     assert book_theme.git(tmp_path / "book", *REMOTE) == book_theme.git(tmp_path / "missing", *REMOTE) == ""
+    for name in ("GITHUB_BASE_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert book_theme.branch(tmp_path / "book") == "main"
     monkeypatch.setenv("GITHUB_REF_NAME", "spring")  # set where the workflow has checked out a commit, not a branch
     assert (book_theme.branch(tmp_path), book_theme.branch(tmp_path / "book")) == ("autumn", "spring")
-    monkeypatch.delenv("GITHUB_REF_NAME")
-    assert book_theme.branch(tmp_path / "book") == "main"
+    monkeypatch.setenv("GITHUB_REF_NAME", "12/merge")  # of a pull request
+    monkeypatch.setenv("GITHUB_BASE_REF", "summer")
+    assert book_theme.branch(tmp_path / "book") == "summer"
+
+
+def test_a_commit_that_is_checked_out_is_linked_by_the_remotes_default_branch(tmp_path, monkeypatch):
+    for name in ("GITHUB_BASE_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    as_somebody = "-c user.name=a -c user.email=a@b"
+    for command in (
+        "init --quiet --initial-branch work", f"{as_somebody} commit --quiet --allow-empty -m one", "update-ref refs/remotes/origin/master HEAD",
+        "symbolic-ref refs/remotes/origin/HEAD refs/remotes/origin/master", "checkout --quiet --detach",
+    ):
+        subprocess.run(["git", "-C", tmp_path, *command.split()], check=True)
+    assert book_theme.branch(tmp_path) == "master"
 
 
 @pytest.mark.parametrize(

@@ -7,13 +7,14 @@ import re
 import subprocess
 import unicodedata
 from html import escape
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import yaml
 from docutils import nodes
+from sphinx.errors import ConfigError
 from sphinx.search.en import SearchEnglish
 from sphinx.util import logging
-
-MYBINDER = "https://mybinder.org"
 
 
 def web_address(remote):
@@ -46,8 +47,14 @@ def git(folder, *command):
 
 
 def branch(folder):
-    """Return the branch of the repository at `folder`; the one that GitHub's workflow runs for, if it has checked out a commit."""
-    return git(folder, "branch", "--show-current") or os.environ.get("GITHUB_REF_NAME", "") or "main"
+    """Return the branch of the repository at `folder`.
+
+    A workflow has checked out a commit, not a branch: then it is the one that a pull request goes to, or that was pushed;
+    else the default branch of the remote.
+    """
+    told = (os.environ.get(name, "") for name in ("GITHUB_BASE_REF", "GITHUB_REF_NAME", "CI_COMMIT_REF_NAME"))
+    default = git(folder, "rev-parse", "--abbrev-ref", "origin/HEAD").removeprefix("origin/")
+    return next(filter(None, (git(folder, "branch", "--show-current"), *told, default)), "main")
 
 
 def site_address(repository):
@@ -60,9 +67,36 @@ def site_address(repository):
     return f"https://{pages}/" if name.lower() == pages else f"https://{pages}/{name}/"
 
 
+def read_settings(folder):
+    """Return the settings in `_config.yml`, of which Jupyter Book leaves out `institution`, `licence` and `based_on`."""
+    path = Path(folder, "_config.yml")
+    return yaml.safe_load(path.read_text("utf-8")) if path.exists() else {}
+
+
+def foot(settings):
+    """Return the licence and what the book is based on, as paragraphs of HTML; the original names no other book."""
+    lines = [f"<p>{settings['licence'].strip()}</p>"] if settings.get("licence") else []
+    for book in settings.get("based_on") or []:
+        if missing := {"title", "author", "licence"} - set(book):
+            raise ConfigError(f"based_on in _config.yml: a book has title, author and licence, but {book} lacks {', '.join(sorted(missing))}")
+        if book["title"] != settings["title"]:
+            name = f"<cite>{escape(book['title'])}</cite>"
+            linked = f'<a href="{escape(book["url"])}">{name}</a>' if book.get("url") else name
+            lines.append(f'<p class="based-on">Based on {linked} by {escape(book["author"])}, {escape(book["licence"])}; changed.</p>')
+    return "\n".join(lines)
+
+
+def address(given):
+    """Return the address of the site with a slash at its end, without which its last folder would be taken for a file."""
+    parts = urlsplit(given)
+    if given and not (parts.scheme in ("http", "https") and parts.netloc):
+        raise ConfigError(f"html.baseurl in _config.yml, or BOOK_ADDRESS, is {given!r}: an address such as https://example.org/course/ is expected")
+    return given.rstrip("/") + "/" if given else ""
+
+
 def link_repository(app, config):
-    """Tell the theme where the repository is, and which buttons that allows."""
-    options = config.html_theme_options
+    """Tell the theme where the repository is, which buttons that allows, and what stands at the foot of a page."""
+    settings, options = read_settings(app.srcdir), config.html_theme_options
     repository = web_address(options.get("repository_url") or git(app.srcdir, "remote", "get-url", "origin"))
     host, *path = repository.removeprefix("https://").split("/")
     provider = next((name for name in ("github", "gitlab", "bitbucket") if name in host), "")
@@ -72,10 +106,19 @@ def link_repository(app, config):
     options["repository_branch"] = options.get("repository_branch") or branch(app.srcdir)
     options["use_repository_button"] = options["use_edit_page_button"] = options["use_source_button"] = linked
     options["use_issues_button"] = linked and provider != "bitbucket"
-    if host in ("github.com", "gitlab.com") and len(path) == 2:
-        options["launch_buttons"] = {"binderhub_url": MYBINDER, "notebook_interface": "jupyterlab"}
-    config.html_baseurl = config.html_baseurl or site_address(repository)
+    launch = options.get("launch_buttons", {}) if linked and len(path) == 2 else {}
+    if host not in ("github.com", "gitlab.com"):  # the theme's links to a Binder know no other
+        launch = {name: value for name, value in launch.items() if name != "binderhub_url"}
+    options["launch_buttons"] = launch
+    options["extra_footer"] = options.get("extra_footer", "") + foot(settings)
+    config.author = ", ".join(filter(None, (config.author, settings.get("institution"))))
+    config.html_baseurl = address(os.environ.get("BOOK_ADDRESS") or config.html_baseurl or site_address(repository))
     config.ogp_site_url = config.html_baseurl
+    config.ogp_site_name = config.html_title
+    if config.html_logo:
+        config.html_favicon = config.html_logo
+        picture = Path(config.html_logo).with_suffix(".png").as_posix()  # matplotlib, which draws the cards, reads no SVG
+        config.ogp_social_cards = {"image": picture, "image_mini": picture, **(config.ogp_social_cards or {})}
 
 
 KNOB = """\
@@ -169,11 +212,58 @@ def mend_page(app, pagename, templatename, context, doctree):
         context["metatags"] = tags.replace('content="_images', f'content="{context["pathto"]("_images", 1)}')
 
 
+# --- what is found without its address: the root, and nothing ------------------------------------------------------------
+
+LOST = """\
+<h1>Page not found</h1>
+<p>There is no page at this address: it may have been renamed, or left out.
+The contents of the book are in the menu, its <a href="{home}">first page</a> says where to begin, and the <a href="search.html">search</a> finds a word.</p>
+"""
+ROOT = """\
+<!DOCTYPE html>
+<html lang="{language}">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="0; url={home}">
+{head}
+</head>
+<body><p><a href="{home}">{title}</a></p></body>
+</html>
+"""
+
+
+def lost_page(app):
+    """Yield the page that a server shows in place of one that it has not."""
+    if app.builder.name == "html":
+        home = app.builder.get_target_uri(app.config.root_doc)
+        yield "404", {"title": "Page not found", "body": LOST.format(home=home)}, "page.html"
+
+
+def finish_site(app, error):
+    """Let the page for lost readers be whole at any depth, and put the first page's card on the root, which leads there."""
+    if error or app.builder.name != "html":
+        return
+    site = Path(app.outdir)
+    lost = site / "404.html"
+    start = urlsplit(app.config.html_baseurl).path or "/"  # an unknown site is taken to have a host of its own
+    whole = re.sub(r'\b(href|src|action|data-content_root)="(?!\w+:|[/#])(?:\./)?', rf'\1="{start}', lost.read_text("utf-8"))
+    lost.write_text(whole, "utf-8", newline="\n")
+
+    home = app.builder.get_target_uri(app.config.root_doc)
+    if "/" in home:
+        text = (site / home).read_text("utf-8")
+        found = re.findall(r'<title>.*?</title>|<meta (?:property="og:|name="(?:description|twitter:))[^>]*>|<link rel="canonical"[^>]*>', text, re.DOTALL)
+        head = "\n".join(found).replace('content="../', 'content="')
+        page = ROOT.format(language=app.config.language, home=home, head=head, title=escape(app.config.html_title))
+        (site / "index.html").write_text(page, "utf-8", newline="\n")
+
+
 def setup(app):
     app.add_search_language(SearchWords)
     app.connect("config-inited", link_repository)
     app.connect("doctree-resolved", make_knobs)
+    app.connect("html-collect-pages", lost_page)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
-    app.connect("builder-inited", recall_index)
-    app.connect("build-finished", remember_index)
+    app.connect("build-finished", finish_site, priority=950)  # after the pages have become lighter
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -82,6 +82,12 @@ def reading_minutes(text):
     return int(told[1]) if told else None
 
 
+def goals(opening):
+    """Return the goals of a chapter's opening in one line of MyST, "" if there are none."""
+    stated = re.search(r"^You will be able to\n(.*?)^\*\*Time", opening, re.DOTALL | re.MULTILINE)
+    return " ".join(re.findall(r"^- (.+)$", stated[1], re.MULTILINE)) if stated else ""
+
+
 def without_code(text):
     """Return Markdown without its blocks of code; directives stay."""
     return re.sub(r"^(`{3,}|~{3,})(?![`~{])[^\n]*\n.*?^\1[`~]*\s*$", "", text, flags=re.DOTALL | re.MULTILINE)
@@ -318,6 +324,24 @@ class ChapterPath(Gallery):
         ]
 
 
+class ChapterGuide(Gallery):
+    """A section on a chapter for those who teach it: the goals that the chapter itself states, and below them the text given here."""
+
+    required_arguments = 1
+    has_content = True
+
+    def run(self):
+        docname = f"{self.env.docname.rpartition('/')[0]}/{self.arguments[0]}".lstrip("/")
+        chapter = self.chapter(docname)
+        stated = chapter and goals(nbformat.read(self.env.doc2path(docname), as_version=4).cells[0].source)
+        if not stated:
+            logger.warning(f"chapter-guide: {self.arguments[0]} is no notebook that opens with what the reader will be able to do", location=self.get_location())
+            return []
+        text = nodes.container()
+        self.state.nested_parse(self.content, self.content_offset, text)
+        return [self.section(chapter, "guide", nodes.paragraph("", "", nodes.strong("Goals.", "Goals."), nodes.Text(" To "), *self.inline(stated)), *text.children)]
+
+
 class FigureGallery(Gallery):
     """All figures of the book's text, each a link to its place, with its alternative text as text."""
 
@@ -369,6 +393,7 @@ def setup(app):
     app.add_node(place)
     app.add_directive("chapter-cards", ChapterCards)
     app.add_directive("chapter-path", ChapterPath)
+    app.add_directive("chapter-guide", ChapterGuide)
     app.add_directive("figure-gallery", FigureGallery)
     app.add_directive("exercise-list", ExerciseList)
     app.connect("doctree-read", mark_figures)

@@ -52,7 +52,9 @@ class Manuscript:
     """The whole book in its order, with what its title page says."""
 
     title: str
+    subtitle: str
     author: str
+    foot: str  #: HTML of the licence, and of the books that this one is based on
     parts: list
 
     @property
@@ -62,7 +64,7 @@ class Manuscript:
 
     def digest(self):
         """Return a digest of all that is in the manuscript, pictures included: their names are digests themselves."""
-        digest = hashlib.sha256()
+        digest = hashlib.sha256(f"{self.title}\n{self.subtitle}\n{self.author}\n{self.foot}".encode())
         for page in self.pages:
             digest.update(page.name.encode() + lxml.html.tostring(page.article))
         for file in sorted([*(chapters.BOOK / "theme" / "paper").iterdir(), *(chapters.BOOK / "tools").glob("*.py")]):
@@ -99,9 +101,16 @@ def read(site, solutions=True):
         pages = [read_page(site, name, solutions) for item in tree.items for name in below(item)]
         # A page of all figures has nothing that is not elsewhere, and doubles the size of the file.
         parts.append(Part(tree.caption or "", [page for page in pages if not with_class(page.article, "figures", "ul")]))
-    book = Manuscript(settings["title"], settings["author"], parts)
+    author = ", ".join(filter(None, (settings["author"], settings.get("institution"))))
+    book = Manuscript(settings["title"], settings.get("subtitle", ""), author, read_foot(site / f"{start}.html"), parts)
     check_links(book)
     return book
+
+
+def read_foot(file):
+    """Return what stands at the foot of a page about licences, as XHTML."""
+    page = lxml.html.parse(file, lxml.html.HTMLParser(encoding="utf-8"))
+    return "\n".join(lxml.html.tostring(line, encoding="unicode", method="xml").strip() for line in page.xpath('//div[@class="extra_footer"]/p'))
 
 
 def read_page(site, name, solutions):
