@@ -246,13 +246,8 @@ def book_files():
 
 def checks(notebook):
     """Return the checks of a notebook's exercises: {label of the exercise: {code, starter}}."""
-    found, label = {}, None
-    for cell in notebook.cells:
-        if mark := re.search(r"\{solution-start\} *(\S+)", cell.source if cell.cell_type == "markdown" else ""):
-            label = mark[1]
-        elif "check" in cell.metadata:
-            found[label] = {"code": cell.source, "starter": cell.metadata["check"].get("starter", "")}
-    return found
+    found = ((label, cell) for cell, label, _ in solutions.places(notebook) if "check" in cell.metadata)
+    return {label: {"code": cell.source, "starter": cell.metadata["check"].get("starter", "")} for label, cell in found}
 
 
 def chapter_facts(path):
