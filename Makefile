@@ -11,11 +11,11 @@ READY := .venv/ready
 
 .PHONY: book live live-check pdf epub test check execute kinds bench pins clean
 
-book: $(READY)            ## Build the site into _build/html
-	$(BIN)/python tools/build.py
+book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
+	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
 
 live: book                ## Build the site, and let its chapters run in the reader's browser; RUNTIME=FOLDER has the runtime's files
-	$(BIN)/python tools/live.py $(if $(RUNTIME),--runtime "$(RUNTIME)")
+	$(BIN)/python tools/live.py --solutions $(SOLUTIONS) $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
 live-check: live          ## Run every chapter in a browser and compare what it shows: make live-check, or CHAPTER=topics
 	$(BIN)/python tools/live_check.py $(CHAPTER)

@@ -1,7 +1,7 @@
 """A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
 
 A solution is run once more after the chapter's last cell, since readers do exercises when they like: same outputs again.
-Then each check of an exercise is given the wrong answers in its metadata, and must refuse each with a hint.
+Then each check of an exercise is given the worksheet's stub and the wrong answers in its metadata, and must refuse each with a hint.
 
 pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
 """
@@ -51,9 +51,12 @@ class Chapter(IPyNbFile):
         for name, same in again:
             yield ChapterCell.from_parent(self, name=name, **same)
         for name, same in again:
-            for number, wrong in enumerate(same["cell"].metadata.get("check", {}).get("wrong", []), start=1):
+            told = same["cell"].metadata.get("check", {})
+            tried = [("stub", told["starter"])] if "starter" in told else []
+            tried += [(f"wrong answer {number}", wrong) for number, wrong in enumerate(told.get("wrong", []), start=1)]
+            for which, wrong in tried:
                 asked = new_code_cell(REFUSED.format(wrong=wrong, check=same["cell"].source), execution_count=1, outputs=[new_output("stream", text="a hint\n")])
-                yield ChapterCell.from_parent(self, name=f"{name}, wrong answer {number}", **{**same, "cell": asked})
+                yield ChapterCell.from_parent(self, name=f"{name}, {which}", **{**same, "cell": asked})
 
 
 class ChapterCell(IPyNbCell):

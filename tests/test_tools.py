@@ -284,7 +284,7 @@ def contents(site):
 
 
 def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
-    site, halfway = book / "_build" / "html", book / "_build" / "unfinished" / "_build" / "html"
+    site, halfway = book / "_build" / "html", book / "_build" / "unfinished-html" / "_build" / "html"
     process = start(book, "build.py", start_new_session=True)
     deadline = time.monotonic() + 100
     while process.poll() is None and not list(halfway.rglob("*.html")) and time.monotonic() < deadline:
@@ -303,7 +303,7 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
     assert [path.name for path in site.parent.iterdir()] == ["html"]
 
     # Killed between its last two steps, it left the last good site under another name; even a build that fails brings it back.
-    site.rename(site.with_name("previous"))
+    site.rename(site.with_name("previous-html"))
     write(book, text="# Eins\n\n[a](nowhere.md) {doc}`absent` {ref}`missing` {cite:p}`nobody` {cite:p}`someone` {term}`unheard`\n\n{doc}`index`\n\n$\\frac{1}{2$")
     notebook = chapters.read(chapter(book))
     outputs = [new_output("stream", text=text) for text in ("Step 0: a line", "Step 1: another, where a figure should be")]
@@ -317,7 +317,7 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
         assert any(name in line for line in warnings), f"{name}: {printed}"
     assert contents(site) == good
 
-    site.rename(site.with_name("previous"))
+    site.rename(site.with_name("previous-html"))
     write(book, "1")
     first_output(book, new_output("stream", name="stderr", text="mind"))
     assert run(book, "build.py")[0] == 1

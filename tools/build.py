@@ -1,15 +1,22 @@
-"""Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was."""
+"""Build the site from the stored outputs; on any fault, leave the last good site as it was.
 
+    python tools/build.py                   the book, into _build/html
+    python tools/build.py --solutions no    the students' edition, into _build/students
+"""
+
+import argparse
 import re
 import shutil
 import subprocess
 import sys
 
 import chapters
+import editions
 import manuscript
 
 SITE = chapters.BOOK / "_build" / "html"
 PAPER = SITE.with_name("paper")  # the PDF and the EPUB: see paper.py
+WITHOUT = "-without-solutions"  # how their names end in the students' edition
 
 
 def in_cell(place):
@@ -27,10 +34,16 @@ def size(path):
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
-def offer(site):
+def site_of(solutions):
+    """Return the folder of the site with solutions, or of that without, the students' edition."""
+    return SITE if solutions else SITE.with_name("students")
+
+
+def offer(site, solutions=True):
     """Put the PDF and the EPUB on a site and into its menus, if they have its text; take away those that have an older one."""
     made = sorted(path.with_suffix("") for path in PAPER.glob("*.digest"))
-    digest = manuscript.read(site).digest() if made else ""
+    made = [path for path in made if path.stem.endswith(WITHOUT) != solutions]
+    digest = manuscript.read(site, solutions).digest() if made else ""
     offered = [path for path in reversed(made) if path.exists() and made_from(path).read_text("utf-8") == digest]
     for path in made:
         shutil.copy(path, site) if path in offered else (site / path.name).unlink(missing_ok=True)
@@ -47,10 +60,10 @@ def offer(site):
             page.write_text(new, "utf-8", newline="\n")
 
 
-def build(site=SITE):
+def build(site=SITE, solutions=True):
     """Build the book and put it at `site` once it is complete; return a list of faults, empty if all is well."""
     # A build that was killed leaves these two behind; the reader's site is never among them.
-    work, previous = site.with_name("unfinished"), site.with_name("previous")
+    work, previous = site.with_name(f"unfinished-{site.name}"), site.with_name(f"previous-{site.name}")
     shutil.rmtree(work, ignore_errors=True)
     if previous.exists() and not site.exists():
         previous.rename(site)
@@ -64,10 +77,17 @@ def build(site=SITE):
     if faults:
         return [*faults, "Run `make execute`, or mend the chapter, and build again."]
 
+    source = chapters.BOOK
+    if not solutions:
+        source = work / "source"
+        try:
+            editions.students_source(source)
+        except ValueError as error:
+            return [str(error)]
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
     # Warnings and errors come on stderr; stdout only names the unfinished folder.
-    run = subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    run = subprocess.run([*jupyter_book, "build", *strictly, source], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     told = run.stderr.decode("utf-8", "replace")
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:
@@ -77,7 +97,7 @@ def build(site=SITE):
     if missing:
         return [f"The build made no page of {page}" for page in missing]
 
-    offer(built)
+    offer(built, solutions)
     if site.exists():
         site.rename(previous)
     built.rename(site)
@@ -87,6 +107,9 @@ def build(site=SITE):
 
 
 if __name__ == "__main__":
-    if faults := build():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
+    wanted = parser.parse_args().solutions == "yes"
+    if faults := build(site_of(wanted), wanted):
         sys.exit("\n".join(faults))
-    print(f"The book is built: open {chapters.name(SITE)}/index.html")
+    print(f"The book is built: open {chapters.name(site_of(wanted))}/index.html")
