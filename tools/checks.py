@@ -5,6 +5,7 @@ A check is code that says no by an `assert` with a hint. It is handed out packed
 by accident; who wants to read it can.
 """
 
+import ast
 import base64
 import hashlib
 import inspect
@@ -12,7 +13,7 @@ import json
 import zlib
 from pathlib import Path
 
-CHECKS = Path(__file__).with_name("checks.json")  # {label: {"check": packed code, "own": {name: [values]}}}
+CHECKS = Path(__file__).with_name("checks.json")  # {label: {"chapter": its name, "check": packed code, "own": {name: [values]}}}
 
 
 def pack(code):
@@ -30,8 +31,12 @@ def judge(packed, names):
     names : dict
         The names that the reader's cells have given. The names that a check makes are its own.
     """
+    code = ast.parse(zlib.decompress(base64.b85decode(packed)))
+    read = [node.id for node in ast.walk(code) if isinstance(node, ast.Name)]
+    if empty := [name for name in dict.fromkeys(read) if names.get(name) is ...]:
+        return f"Put your answer in the place of the three dots: {' and '.join(empty)} still lack{'s' * (len(empty) == 1)} one."
     try:
-        exec(compile(zlib.decompress(base64.b85decode(packed)), "check", "exec"), {**names})
+        exec(compile(code, "check", "exec"), {**names})
     except NameError as error:
         return f"The check looks for the name {error.name}, and there is none yet: run a cell that gives it a value."
     except AssertionError as error:

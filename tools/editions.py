@@ -161,9 +161,9 @@ def starter(exercise):
 
 
 def known_checks():
-    """Return what checks.py and grade.py know of each exercise with a check, {label: {"check": packed code, "own": {name: [values]}}}."""
+    """Return what checks.py and grade.py know of each exercise with a check, {label: {"chapter": …, "check": packed code, "own": {name: [values]}}}."""
     return {
-        exercise.label: {"check": checks.pack(exercise.check.source), "own": exercise.check.metadata["check"].get("own", {})}
+        exercise.label: {"chapter": exercise.chapter, "check": checks.pack(exercise.check.source), "own": exercise.check.metadata["check"].get("own", {})}
         for path in chapters.notebooks()
         for exercise in exercises(path)
         if exercise.check
@@ -193,6 +193,12 @@ def worksheet(path, plain, solution=lambda exercise: []):
     return sheet
 
 
+def write_checks(folder):
+    """Write what `from checks import check` needs to a folder."""
+    (folder / checks.CHECKS.name).write_text(json.dumps(known_checks(), indent=0), "utf-8")
+    shutil.copy(checks.__file__, folder)
+
+
 def write(folder, make):
     """Write a folder anew once all is made: for each chapter with exercises what `make(path)` gives, and what they need to run."""
     unfinished = folder.with_name(f"{folder.name}-unfinished")
@@ -204,8 +210,7 @@ def write(folder, make):
                 nbformat.write(make(path), unfinished / path.name)
             except ValueError as error:
                 raise ValueError(f"{chapters.name(path)}: {error}") from error
-    (unfinished / "checks.json").write_text(json.dumps(known_checks(), indent=0), "utf-8")
-    shutil.copy(checks.__file__, unfinished)
+    write_checks(unfinished)
     for part in ("helpers", "data"):
         shutil.copytree(chapters.BOOK / part, unfinished / part, ignore=shutil.ignore_patterns("__pycache__", "*.py" if part == "data" else ""))
     (unfinished / "requirements.txt").write_text("\n".join(["jupyterlab", *chapters.kernel_pins()]) + "\n", "utf-8")
