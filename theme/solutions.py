@@ -81,14 +81,14 @@ def replaced(notebook, by):
 def page_without(text):
     """Return a `.md` page without what speaks of solutions: the words in comments such as ``% with_solutions: these words``.
 
-    Of a page with the comment ``% for instructors`` only the title and the first paragraph are left.
+    Of a page with the comment ``% for instructors`` only the title is left, so that links to it still lead somewhere.
     """
     marked = r"^% with_solutions: (.*)\n?"
     told = re.findall(marked, text, re.MULTILINE)
     text = without_words(re.sub(marked, "", text, flags=re.MULTILINE), told) + "\n" if told else text
     if re.search(r"^% for instructors$", text, re.MULTILINE):
-        title, *paragraphs = (part for part in re.sub(r"^%.*\n", "", text, flags=re.MULTILINE).split("\n\n") if part.strip())
-        text = f"{title.strip()}\n\n{paragraphs[0].strip()}\n" if paragraphs else f"{title.strip()}\n"
+        title = re.search(r"^# .+$", text, re.MULTILINE)[0]
+        return f"{title}\n\nThis page is for those who teach, and is not part of the students' edition.\n"
     return text
 
 

@@ -49,21 +49,18 @@ def hand_ins(folder):
 def question(label, exercise):
     """Return the code that asks a check: run in the hand-in's kernel, it prints the student's name and the hint.
 
-    It uses nothing that the student's cells have named, `judge` or `json` for example; a number of the student's own is the
+    It uses nothing that the student's cells have named, `print` or `judge` for example; a number of the student's own is the
     one that was given out, whatever they made of it.
     """
-    return f"""\
-def _ask(names):
-    import json
-    book = {{"__file__": "checks.py"}}
-    exec({Path(checks.__file__).read_text("utf-8")!r}, book)
-    student = str(names.get("STUDENT", ""))
-    names = {{**names, **book["drawn"]({exercise["own"]!r}, {label!r}, student)}}
-    print({MARK!r} + json.dumps([student, book["judge"]({exercise["check"]!r}, names)]))
-
-
-_ask(globals())
+    ask = f"""\
+import json
+book = {{"__file__": "checks.py"}}
+exec({Path(checks.__file__).read_text("utf-8")!r}, book)
+student = str(names.get("STUDENT", ""))
+own = book["drawn"]({exercise["own"]!r}, {label!r}, student)
+print({MARK!r} + json.dumps([student, book["judge"]({exercise["check"]!r}, {{**names, **own}})]))
 """
+    return f"import builtins as _book\n_book.exec({ask!r}, {{'names': _book.globals()}})"
 
 
 class HandIn:

@@ -34,6 +34,7 @@ from playwright.sync_api import Error, sync_playwright
 import build
 import chapters
 import pdf
+import solutions
 from checks import pack
 
 LOCK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
