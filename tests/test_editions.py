@@ -1,7 +1,6 @@
 """The editions of the book: the students' site has nothing of a solution, worksheets check by themselves, the key has it all."""
 
 import ast
-import asyncio
 import csv
 import json
 import re
@@ -23,7 +22,6 @@ import editions
 import grade
 import kinds
 import live
-import manuscript
 import solutions
 from execute import in_one_piece
 from test_tools import METADATA, copy_tools

@@ -13,7 +13,6 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
 import nbformat

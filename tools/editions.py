@@ -12,7 +12,6 @@ import re
 import shutil
 import sys
 from collections import namedtuple
-from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
