@@ -9,19 +9,25 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub test check check-fork links execute kinds bench pins clean
+.PHONY: book live live-check pdf epub worksheets key grade test check check-fork links execute kinds bench pins clean
 
-book: $(READY)            ## Build the site into _build/html
-	$(BIN)/python tools/build.py
+book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
+	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
 
 live: book                ## Build the site, and let its chapters run in the reader's browser; RUNTIME=FOLDER has the runtime's files
-	$(BIN)/python tools/live.py $(if $(RUNTIME),--runtime "$(RUNTIME)")
+	$(BIN)/python tools/live.py --solutions $(SOLUTIONS) $(if $(RUNTIME),--runtime "$(RUNTIME)")
 
 live-check: live          ## Run every chapter in a browser and compare what it shows: make live-check, or CHAPTER=topics
 	$(BIN)/python tools/live_check.py $(CHAPTER)
 
 pdf epub: book            ## Build the site, and of it a PDF or an EPUB into _build/paper; SOLUTIONS=no leaves the solutions out
 	$(BIN)/python tools/paper.py $@ --solutions $(SOLUTIONS)
+
+worksheets key: $(READY)  ## For a class, into _build/worksheets or _build/key: notebooks with checks, without solutions or with them
+	$(BIN)/python tools/editions.py $@
+
+grade: $(READY)           ## Grade the worksheets in a folder, into _build/grades.csv: make grade HANDINS=/path/to/folder
+	$(BIN)/python tools/grade.py "$(HANDINS)"
 
 test: $(READY)            ## Re-execute every chapter, build the site, open it in a browser
 	$(BIN)/python -m pytest

@@ -1,11 +1,12 @@
 """A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
 
 A solution is run once more after the chapter's last cell, since readers do exercises when they like: same outputs again.
-Then each check of an exercise is given the wrong answers in its metadata, and must refuse each with a hint.
+Then each check of an exercise is given the worksheet's stub and the wrong answers in its metadata, and must refuse each with a hint.
 
 pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
 """
 
+import ast
 import base64
 import os
 from unittest import mock
@@ -18,10 +19,11 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 import chapters
 
 
-# A check refuses an answer by an assertion with a hint (theme/live/kernel.py runs it so for the reader); nothing else counts.
+# A check refuses an answer by an assertion with a hint; nothing else counts, but that checks.py sees for itself where nothing was put in.
 REFUSED = """\
 {wrong}
 try:
+    assert all(globals().get(name) is not ... for name in {names}), "Put something in."
     exec({check!r}, {{**globals()}})
     print("taken for right")
 except AssertionError as refusal:
@@ -51,9 +53,14 @@ class Chapter(IPyNbFile):
         for name, same in again:
             yield ChapterCell.from_parent(self, name=name, **same)
         for name, same in again:
-            for number, wrong in enumerate(same["cell"].metadata.get("check", {}).get("wrong", []), start=1):
-                asked = new_code_cell(REFUSED.format(wrong=wrong, check=same["cell"].source), execution_count=1, outputs=[new_output("stream", text="a hint\n")])
-                yield ChapterCell.from_parent(self, name=f"{name}, wrong answer {number}", **{**same, "cell": asked})
+            told = same["cell"].metadata.get("check", {})
+            tried = [("stub", told["starter"])] if "starter" in told else []
+            tried += [(f"wrong answer {number}", wrong) for number, wrong in enumerate(told.get("wrong", []), start=1)]
+            for which, wrong in tried:
+                code = same["cell"].source
+                names = sorted({node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)})
+                asked = new_code_cell(REFUSED.format(wrong=wrong, check=code, names=names), execution_count=1, outputs=[new_output("stream", text="a hint\n")])
+                yield ChapterCell.from_parent(self, name=f"{name}, {which}", **{**same, "cell": asked})
 
 
 class ChapterCell(IPyNbCell):

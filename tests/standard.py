@@ -10,9 +10,11 @@ import tokenize
 from decimal import Decimal
 from statistics import median
 
+from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 import chapters
+import solutions
 
 CLOSING = ["Summary", "Symbols", "Where to go next"]
 COLUMNS = 80  # of code, that fit into the page's column: test_galleries.py measures it
@@ -362,8 +364,34 @@ def exercise_faults(page):
     found += ["an exercise has no label"] * posed.count("")
     found += [f"the label {label} is used twice" for label in set(posed) - {""} if posed.count(label) > 1]
     found += [f"the exercise {label} has no solution" for label in posed if label and label not in solved]
-    found += [f"the solution {label} has no exercise" for label in solved if label not in posed]
-    return found + ["a solution does not end"] * (len(solved) != text.count("{solution-end}"))
+    return found + [f"the solution {label} has no exercise" for label in solved if label not in posed]
+
+
+def solution_faults(page):
+    """Solutions whose extent is not clear, or that draw from a generator with which the text goes on.
+
+    The students' edition leaves solutions out and shows the stored outputs all the same.
+    """
+    found, made, drawn = solutions.faults(page), set(), {}
+    for number, (cell, _, inside) in enumerate(solutions.places(page), start=1):
+        if cell.cell_type != "code" or "check" in cell.metadata:
+            continue
+        tree = ast.parse(TransformerManager().transform_cell(cell.source))
+        used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+        new = {
+            target.id
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and "default_rng(" in ast.unparse(node.value)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        if inside:
+            drawn |= dict.fromkeys((used | new) & made, number)
+        else:
+            found += [f"cell {number} goes on with {name}, from which the solution in cell {drawn[name]} draws" for name in sorted((used - new) & set(drawn))]
+            made |= new
+            drawn = {name: cell for name, cell in drawn.items() if name not in new}
+    return found
 
 
 def question_faults(page):
@@ -393,4 +421,4 @@ OF_A_PAGE = [
     wide_lines,
     code_without_prose,
 ]
-OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, question_faults]
+OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, solution_faults, question_faults]

@@ -124,7 +124,7 @@ def sound_page():
         code("print(0.4567)", count=1, text="0.4567\n"),
         new_markdown_cell("It is 0.457, which is 45.67 %, as 1.25 was given.", metadata={"given": ["1.25"]}),
         code("draw()", count=2, alt="A curve that rises from left to right, from 0 at the left edge to 1 at the right edge.", image_png="aGk="),
-        *(new_markdown_cell(cell % number) for number in (1, 2, 3) for cell in (EXERCISE, SOLUTION, "```{solution-end}\n```%.0d")),
+        *(new_markdown_cell(cell % number) for number in (1, 2, 3) for cell in (EXERCISE, SOLUTION, "```{solution-end}\n```%.0s")),
         new_markdown_cell("## Check yourself\n\n" + QUESTION),
         new_markdown_cell(QUESTION),
         *map(new_markdown_cell, CLOSING),
@@ -135,6 +135,25 @@ def sound_page():
 
 def prose(text, given=()):
     return lambda page: page.cells.insert(4, new_markdown_cell(text, metadata={"given": list(given)}))
+
+
+def draws(before, within, after):
+    """Put code before, in and after the second solution."""
+
+    def edit(page):
+        for place, source in ((11, after), (10, within), (8, before)):
+            page.cells.insert(place, code(source, count=1))
+
+    return edit
+
+
+MADE = "rng = np.random.default_rng(1)"
+DRAWS = [
+    ((MADE, "print(rng.normal())", "print(rng.normal())"), "cell 14 goes on with rng, from which the solution in cell 12 draws"),
+    ((MADE, MADE, "print(rng.normal())"), "cell 14 goes on with rng, from which the solution in cell 12 draws"),
+    ((MADE, "print(rng.normal())", MADE + "; print(rng.normal())"), ""),
+    ((MADE, "own = np.random.default_rng(2); own.normal()", "print(rng.normal())"), ""),
+]
 
 
 def output(*arguments, **options):
@@ -236,7 +255,8 @@ BROKEN = [
     (standard.exercise_faults, replace(SOLUTION % 2, ""), "the exercise slug-2 has no solution"),
     (standard.exercise_faults, replace(":label: slug-2\n", ""), "an exercise has no label"),
     (standard.exercise_faults, replace(":label: slug-2\n", ":label: slug-1\n"), "the label slug-1 is used twice"),
-    (standard.exercise_faults, drop(14), "a solution does not end"),
+    (standard.solution_faults, drop(14), "a solution does not end"),
+    *((standard.solution_faults, draws(*sources), told) for sources, told in DRAWS),
     (standard.broken_directives, replace("```{dropdown} Yes", "```{dropdown} Yes, `so`"), "no directive: ```{dropdown} Yes, `so`"),
     (standard.question_faults, drop(15), "1 self-check questions, fewer than 2"),
     (standard.question_faults, replace("```{dropdown} No\nLook again at it.\n```", ""), "question 1 has only one answer"),

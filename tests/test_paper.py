@@ -317,10 +317,19 @@ def test_site_offers_what_is_of_its_text(book, printed, packed):
     assert status == 1 and "nowhere" in said and "Traceback" not in said
     assert packed.read_bytes() == good
     page.write_text(text.replace("What is asked", "What was asked"), "utf-8")
-    status, said = run(book, "paper.py", "pdf", "--solutions", "no")
+    status, said = run(book, "paper.py", "pdf")
     assert status == 0, said
-    assert {path.name for path in packed.parent.glob("*.pdf")} == {printed.name, f"{printed.stem}-without-solutions.pdf"}
-    assert "paper-edition\"" not in page.read_text("utf-8") and not (site / packed.name).exists()
+    assert page.read_text("utf-8").count('class="paper-edition"') == 1 and not (site / packed.name).exists()
+
+    # The students' site offers the one without solutions, and the book's does not.
+    for tool, *arguments in (("build.py",), ("paper.py", "pdf")):
+        status, said = run(book, tool, *arguments, "--solutions", "no")
+        assert status == 0, said
+    students, without = site.with_name("students"), f"{printed.stem}-without-solutions.pdf"
+    assert {path.name for path in packed.parent.glob("*.pdf")} == {printed.name, without}
+    assert [path.name for path in students.glob("*.pdf")] == [without] and not (site / without).exists()
+    one = (students / "chapters" / "one.html").read_text("utf-8")
+    assert f'href="../{without}" download' in one and "What is asked." in one and "secret" not in one
     page.unlink()
     status, said = run(book, "paper.py", "pdf")
     assert status == 1 and "chapters/one.html: no such page; build the site first" in said

@@ -306,7 +306,7 @@ def contents(site):
 
 
 def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
-    site, halfway = book / "_build" / "html", book / "_build" / "unfinished" / "_build" / "html"
+    site, halfway = book / "_build" / "html", book / "_build" / "unfinished-html" / "_build" / "html"
     process = start(book, "build.py", start_new_session=True)
     deadline = time.monotonic() + 100
     while process.poll() is None and not list(halfway.rglob("*.html")) and time.monotonic() < deadline:
@@ -322,24 +322,24 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
     good = contents(site)
     assert {"index.html", "chapters/index.html", "chapters/eins.html", "searchindex.js"} <= set(good)
     assert b"A Book" in good["chapters/index.html"]
-    assert {path.name for path in site.parent.iterdir()} == {"html", "kept", "last"}
+    assert {path.name for path in site.parent.iterdir()} == {"html", "kept", "last-html"}
 
     # With nothing changed, nothing is done. With a word of a chapter changed, the site is what a build from nothing makes.
     assert run(book, "build.py") == (0, "Nothing has changed since the last build.\nThe book is built: open _build/html/index.html\n")
     edited = chapter(book).read_text("utf-8").replace("A citation", "A new citation")
     chapter(book).write_text(edited, "utf-8")
-    folder = (site.parent / "last").stat().st_ino
+    folder = (site.parent / "last-html").stat().st_ino
     assert run(book, "build.py")[0] == 0
-    assert (site.parent / "last").stat().st_ino == folder, "it did not go on from the last build"
+    assert (site.parent / "last-html").stat().st_ino == folder, "it did not go on from the last build"
     warm = contents(site)
     assert b"A new citation" in warm["chapters/eins.html"]
-    shutil.rmtree(site.parent / "last")
+    shutil.rmtree(site.parent / "last-html")
     assert run(book, "build.py")[0] == 0
     assert contents(site) == warm
     good = warm
 
     # Killed between its last two steps, it left the last good site under another name; even a build that fails brings it back.
-    site.rename(site.with_name("previous"))
+    site.rename(site.with_name("previous-html"))
     write(book, text="# Eins\n\n[a](nowhere.md) {doc}`absent` {ref}`missing` {cite:p}`nobody` {cite:p}`someone` {term}`unheard`\n\n{doc}`index`\n\n$\\frac{1}{2$")
     notebook = chapters.read(chapter(book))
     outputs = [new_output("stream", text=text) for text in ("Step 0: a line", "Step 1: another, where a figure should be")]
@@ -353,7 +353,7 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
         assert any(name in line for line in warnings), f"{name}: {printed}"
     assert contents(site) == good
 
-    site.rename(site.with_name("previous"))
+    site.rename(site.with_name("previous-html"))
     write(book, "1")
     first_output(book, new_output("stream", name="stderr", text="mind"))
     assert run(book, "build.py")[0] == 1

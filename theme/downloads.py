@@ -4,10 +4,10 @@ The theme's menu has the notebook as it is stored. This adds the same without ou
 a cell for a reader who opens the file alone, on Colab for example, where `import helpers` finds nothing.
 """
 
-import re
 from pathlib import Path
 
 import nbformat
+import solutions
 from nbformat.v4 import new_code_cell
 
 
@@ -16,15 +16,7 @@ OPENER = "opened-alone"  # the id of the cell
 
 def to_work_in(notebook):
     """Return a copy of a notebook without outputs, with an empty cell in the place of each solution."""
-    cells, solution = [], False
-    for cell in notebook.cells:
-        if mark := re.search(r"\{solution-(start|end)\}", cell.source if cell.cell_type == "markdown" else ""):
-            solution = mark[1] == "start"
-            if solution:
-                cells.append(new_code_cell("# Your solution", id=cell.id))
-        elif not solution:
-            cells.append(cell)
-    copy = nbformat.from_dict({**notebook, "cells": cells})
+    copy = solutions.replaced(notebook, lambda label, cells: [new_code_cell("# Your solution", id=cells[0].id)])
     for cell in copy.cells:
         if cell.cell_type == "code":
             cell.update(outputs=[], execution_count=None)

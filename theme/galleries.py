@@ -12,10 +12,10 @@ from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from pathlib import Path
 from urllib.parse import quote
 
 import nbformat
+import solutions
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
@@ -117,15 +117,13 @@ def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
     notebook = nbformat.read(path, as_version=4)
     title = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
-    section, solution, minutes = "", False, None
+    section, minutes = "", None
     figures, exercises = [], []
-    for number, cell in enumerate(notebook.cells, start=1):
+    for number, (cell, _, solution) in enumerate(solutions.places(notebook), start=1):
         if cell.cell_type == "markdown":
             text = without_code(cell.source)
             minutes = minutes or reading_minutes(text)
             section = (re.findall(r"^#{1,6} (.+)$", text, re.MULTILINE) or [section])[-1]
-            for mark in re.findall(r"\{solution-(start|end)\}", text):
-                solution = mark == "start"
             told = cell.metadata.get("exercise", {})
             for title, body in re.findall(r"^`{3,}\{exercise\} *([^\n]*)\n(.*?)^`{3,}", text, re.DOTALL | re.MULTILINE):
                 label = re.search(r"^:label: (\S+)", body, re.MULTILINE)

@@ -1,9 +1,13 @@
-"""Build the site from the stored outputs into _build/html; on any fault, leave the last good site as it was.
+"""Build the site from the stored outputs; on any fault, leave the last good site as it was.
+
+    python tools/build.py                   the book, into _build/html
+    python tools/build.py --solutions no    the students' edition, into _build/students
 
 A build starts from nothing, but for two cases: nothing has changed, and nothing but plain words of chapters has. Then the
 pages that do not depend on these words are those of the last build, which had no fault.
 """
 
+import argparse
 import hashlib
 import importlib.metadata
 import json
@@ -15,6 +19,7 @@ import sys
 from pathlib import Path
 
 import chapters
+import editions
 import manuscript
 
 sys.path.insert(0, str(chapters.BOOK / "theme"))
@@ -23,6 +28,7 @@ import book_theme  # noqa: E402
 
 SITE = chapters.BOOK / "_build" / "html"
 PAPER = SITE.with_name("paper")  # the PDF and the EPUB: see paper.py
+WITHOUT = "-without-solutions"  # how their names end in the students' edition
 
 
 def in_cell(place):
@@ -40,10 +46,16 @@ def size(path):
     return f"{path.stat().st_size / 1e6:.1f} MB"
 
 
-def offer(site):
+def site_of(solutions):
+    """Return the folder of the site with solutions, or of that without, the students' edition."""
+    return SITE if solutions else SITE.with_name("students")
+
+
+def offer(site, solutions=True):
     """Put the PDF and the EPUB on a site and into its menus, if they have its text; take away those that have an older one."""
     made = sorted(path.with_suffix("") for path in PAPER.glob("*.digest"))
-    digest = manuscript.read(site).digest() if made else ""
+    made = [path for path in made if path.stem.endswith(WITHOUT) != solutions]
+    digest = manuscript.read(site, solutions).digest() if made else ""
     offered = [path for path in reversed(made) if path.exists() and made_from(path).read_text("utf-8") == digest]
     for path in made:
         shutil.copy(path, site) if path in offered else (site / path.name).unlink(missing_ok=True)
@@ -108,10 +120,10 @@ def changes(last, now):
     return changed, all(now["skeletons"].get(name, 1) == before["skeletons"].get(name, 2) for name in changed)
 
 
-def build(site=SITE):
+def build(site=SITE, solutions=True):
     """Build the book and put it at `site` once it is complete; return a list of faults, empty if all is well."""
     # A build that was killed leaves the first two behind; the reader's site is never among them.
-    work, previous, last = (site.with_name(name) for name in ("unfinished", "previous", "last"))
+    work, previous, last = (site.with_name(f"{name}-{site.name}") for name in ("unfinished", "previous", "last"))
     shutil.rmtree(work, ignore_errors=True)
     if previous.exists() and not site.exists():
         previous.rename(site)
@@ -119,6 +131,7 @@ def build(site=SITE):
 
     now = made_of()
     changed, words_alone = changes(last, now)
+    words_alone &= solutions  # the students' edition is made of a copy of the source, in which every file is new
     if not changed and site.exists():
         print("Nothing has changed since the last build.")
         return []
@@ -135,10 +148,17 @@ def build(site=SITE):
     if faults:
         return [*faults, "Run `make execute`, or mend the chapter, and build again."]
 
+    source = chapters.BOOK
+    if not solutions:
+        source = work / "source"
+        try:
+            editions.students_source(source)
+        except ValueError as error:
+            return [str(error)]
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
     # Warnings and errors come on stderr; stdout only names the unfinished folder.
-    run = subprocess.run([*jupyter_book, "build", *strictly, chapters.BOOK], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    run = subprocess.run([*jupyter_book, "build", *strictly, source], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     told = run.stderr.decode("utf-8", "replace")
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:
@@ -148,7 +168,7 @@ def build(site=SITE):
     if missing:
         return [f"The build made no page of {page}" for page in missing]
 
-    offer(built)
+    offer(built, solutions)
     if site.exists():
         site.rename(previous)
     built.rename(site)
@@ -159,6 +179,9 @@ def build(site=SITE):
 
 
 if __name__ == "__main__":
-    if faults := build():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
+    wanted = parser.parse_args().solutions == "yes"
+    if faults := build(site_of(wanted), wanted):
         sys.exit("\n".join(faults))
-    print(f"The book is built: open {chapters.name(SITE)}/index.html")
+    print(f"The book is built: open {chapters.name(site_of(wanted))}/index.html")

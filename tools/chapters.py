@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import tokenize
 import tomllib
 from pathlib import Path
@@ -14,6 +15,8 @@ import yaml
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 BOOK = Path(__file__).resolve().parents[1]
+sys.path.append(str(Path(__file__).resolve().parents[1] / "theme"))
+import solutions  # noqa: E402  the book's Sphinx extensions read the same marks
 
 
 def pages():
@@ -68,13 +71,7 @@ def code_cells(notebook):
 
 def in_solutions(notebook):
     """Return the ids of the cells that stand in the solution of an exercise."""
-    found, solution = set(), False
-    for cell in notebook.cells:
-        for mark in re.findall(r"\{solution-(start|end)\}", cell.source if cell.cell_type == "markdown" else ""):
-            solution = mark == "start"
-        if solution:
-            found.add(cell.id)
-    return found
+    return {cell.id for cell, _, part in solutions.places(notebook) if part}
 
 
 def kernel_pins():

@@ -7,11 +7,13 @@ JupyterLab shows MyST's directives with the extension jupyterlab-myst, but a sol
 that does not fold; headings do.
 """
 
-import re
 import sys
 from pathlib import Path
 
 import nbformat
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "theme"))
+import solutions  # noqa: E402
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"  # not from chapters.py: on Binder there is no Sphinx
 
@@ -21,10 +23,10 @@ HEADING = {"start": "#### Solution", "end": "#### Back to the chapter"}
 
 def fold(notebook):
     """Fold a notebook's solutions under a heading, and its drawing code; return it."""
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown" and (mark := re.search(r"\{solution-(start|end)\}", cell.source)):
-            cell.source = HEADING[mark[1]]
-            if mark[1] == "start":
+    for cell, _, part in list(solutions.places(notebook)):
+        if part in HEADING:
+            cell.source = solutions.MARK.sub(HEADING[part], cell.source)  # its text may begin in the same cell
+            if part == "start":
                 cell.metadata["jp-MarkdownHeadingCollapsed"] = True
         elif "hide-input" in cell.metadata.get("tags", []):
             cell.metadata["jupyter"] = {"source_hidden": True}

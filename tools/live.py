@@ -34,6 +34,8 @@ from playwright.sync_api import Error, sync_playwright
 import build
 import chapters
 import pdf
+import solutions
+from checks import pack
 
 LOCK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 KEPT = chapters.BOOK / "_build" / "live"
@@ -237,6 +239,7 @@ def put(site, role, files):
 
 def book_files():
     """Yield (path, bytes) of what a chapter finds beside it: `helpers` as it is, `data` without compression, which Python lacks there."""
+    yield "book/checks.py", Path(__file__).with_name("checks.py").read_bytes()
     for path in sorted((chapters.BOOK / "helpers").iterdir()):
         if path.is_file():
             yield f"book/helpers/{path.name}", path.read_bytes()
@@ -245,20 +248,21 @@ def book_files():
 
 
 def checks(notebook):
-    """Return the checks of a notebook's exercises: {label of the exercise: {code, starter}}."""
-    found, label = {}, None
-    for cell in notebook.cells:
-        if mark := re.search(r"\{solution-start\} *(\S+)", cell.source if cell.cell_type == "markdown" else ""):
-            label = mark[1]
-        elif "check" in cell.metadata:
-            found[label] = {"code": cell.source, "starter": cell.metadata["check"].get("starter", "")}
-    return found
+    """Return the checks of a notebook's exercises: {label of the exercise: {packed code, starter}}."""
+    found = ((label, cell) for cell, label, _ in solutions.places(notebook) if "check" in cell.metadata)
+    return {label: {"code": pack(cell.source), "starter": cell.metadata["check"].get("starter", "")} for label, cell in found}
 
 
-def chapter_facts(path):
+def chapter_facts(path, with_solutions=True):
     """Return what the page of a chapter needs to know beyond what it shows."""
     notebook = chapters.read(path)
-    return {"notebook": path.name, "checks": checks(notebook), **json.loads(MEASURED.read_text("utf-8")).get(path.stem, {})}
+    measured = json.loads(MEASURED.read_text("utf-8")).get(path.stem, {})
+    if not with_solutions:  # what is measured goes by the numbers of the cells of the whole chapter
+        inside = chapters.in_solutions(notebook)
+        stay = [cell.id not in inside for _, cell in chapters.code_cells(notebook) if "check" not in cell.metadata]
+        new = {str(old): str(sum(stay[:old])) for old, stays in enumerate(stay, start=1) if stays}
+        measured = {kind: {new[number]: told for number, told in cells.items() if number in new} for kind, cells in measured.items()}
+    return {"notebook": path.name, "checks": checks(notebook), **measured}
 
 
 def sources():
@@ -288,14 +292,14 @@ BAR = (
 )
 
 
-def assemble(site, ready):
+def assemble(site, ready, with_solutions=True):
     """Put the runtime into a site, and a line into each page that is a notebook; doing it twice does it once."""
     shutil.rmtree(site / "live", ignore_errors=True)
     python = put(site, "python", {path.name: path.read_bytes() for path in sorted(ready.iterdir())})
     book = put(site, "book", {"book.bin": gzip.compress(tar(book_files()), 9, mtime=0)})
     files = [path for folder in (python, book) for path in sorted((site / "live" / folder).iterdir())]
     listed = [[path.relative_to(site / "live").as_posix(), path.stat().st_size, digest(path.read_bytes())] for path in files]
-    facts = {path.stem: chapter_facts(path) for path in chapters.notebooks()}
+    facts = {path.stem: chapter_facts(path, with_solutions) for path in chapters.notebooks()}
     own = {path.name: path.read_bytes() for path in sorted(SCRIPTS.iterdir()) if path.suffix in (".js", ".css", ".py")}
     told = re.findall(r"(numpy|scipy|scikit_learn|pandas|matplotlib)-([\d.]+)-", " ".join(file["name"] for file in LOCK["files"]))
     versions = ", ".join(f"{name.replace('_', '-')} {version}" for name, version in told)
@@ -321,15 +325,18 @@ def assemble(site, ready):
 def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--runtime", help="a folder or address with the release's files, asked before the mirrors of live.toml")
+    parser.add_argument("--solutions", choices=["yes", "no"], default="yes", help="no: of the students' edition")
     asked = parser.parse_args(arguments)
-    if not build.SITE.exists():
-        return "There is no site yet: make book"
+    wanted = asked.solutions == "yes"
+    site = build.site_of(wanted)
+    if not site.exists():
+        return f"There is no site yet: make book{'' if wanted else ' SOLUTIONS=no'}"
     try:
         ready = compile_all(fetch([*filter(None, [asked.runtime]), *LOCK["mirrors"]]))
-        size = assemble(build.SITE, ready)
+        size = assemble(site, ready, wanted)
     except Missing as error:
         return str(error)
-    print(f"The chapters run in a browser ({size}). Start a server: python -m http.server --directory {chapters.name(build.SITE)}")
+    print(f"The chapters run in a browser ({size}). Start a server: python -m http.server --directory {chapters.name(site)}")
     return None
 
 

@@ -47,7 +47,8 @@ def make(kind, solutions=True):
         import pdf as maker
     else:
         import epub as maker
-    book = manuscript.read(build.SITE, solutions)
+    site = build.site_of(solutions)
+    book = manuscript.read(site, solutions)
     changed = last_change()
     facts = {
         "version": tomllib.loads((chapters.BOOK / "pyproject.toml").read_text("utf-8"))["project"]["version"],
@@ -56,9 +57,9 @@ def make(kind, solutions=True):
         "solutions": solutions,
     }
     build.PAPER.mkdir(parents=True, exist_ok=True)
-    path = build.PAPER / f"{manuscript.slug(book.title)}{'' if solutions else '-without-solutions'}.{kind}"
+    path = build.PAPER / f"{manuscript.slug(book.title)}{'' if solutions else build.WITHOUT}.{kind}"
     unfinished = build.PAPER / f"unfinished.{kind}"
-    maker.write(book, build.SITE, unfinished, facts)
+    maker.write(book, site, unfinished, facts)
     if kind == "epub":
         if not shutil.which("java"):
             print("The EPUB was not checked: epubcheck needs a Java.")
@@ -76,8 +77,9 @@ if __name__ == "__main__":
     parser.add_argument("--solutions", choices=["yes", "no"], default="yes")
     arguments = parser.parse_args()
     try:
-        made = make(arguments.kind, arguments.solutions == "yes")
+        wanted = arguments.solutions == "yes"
+        made = make(arguments.kind, wanted)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
-    build.offer(build.SITE)
+    build.offer(build.site_of(wanted), wanted)
     print(f"The book is in {chapters.name(made)} ({build.size(made)})")

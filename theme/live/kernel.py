@@ -125,6 +125,7 @@ settings.InteractiveShell.colors = "NoColor"
 settings.Completer.use_jedi = False
 shell = Shell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
 shell.user_ns["__name__"] = "__main__"
+import checks  # noqa: E402
 import helpers  # noqa: E402, F401  every chapter imports it, and with it the packages that take long
 
 sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
@@ -138,17 +139,6 @@ def run(code):
     return json.dumps({"well": result.success, "count": shell.execution_count - 1})
 
 
-def check(code):
-    """Run a check on what the reader's cells have made; return what it says, "" if all is right.
-
-    A check says no by an `assert` with a hint. The names it makes are its own.
-    """
-    try:
-        exec(compile(code, "check", "exec"), {**shell.user_ns})
-    except NameError as error:
-        return f"The check looks for the name {error.name}, and there is none yet: run a cell that gives it a value."
-    except AssertionError as error:
-        return str(error)
-    except Exception as error:  # an answer of another kind than the check can read
-        return f"The check could not read your answer ({type(error).__name__}: {error}). Is it of the kind that is asked for?"
-    return ""
+def check(packed):
+    """Run a check on what the reader's cells have made; return what it says, "" if all is right."""
+    return checks.judge(packed, shell.user_ns)

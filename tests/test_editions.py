@@ -1,0 +1,355 @@
+"""The editions of the book: the students' site has nothing of a solution, worksheets check by themselves, the key has it all."""
+
+import ast
+import csv
+import json
+import re
+import subprocess
+import sys
+import zlib
+
+import lxml.html
+import nbformat
+import pytest
+from filelock import FileLock
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import build
+import chapters
+import checks
+import editions
+import grade
+import kinds
+import live
+import solutions
+from execute import in_one_piece
+from test_tools import METADATA, copy_tools
+
+WITH_EXERCISES = [path for path in chapters.notebooks() if editions.exercises(path)]
+
+
+@pytest.fixture(scope="session")
+def students(site):
+    """The folder of the students' site, built once a run."""
+    folder = site.with_name("students")
+    with FileLock(site.with_name("students.lock")):
+        if not folder.exists():
+            assert build.build(folder, solutions=False) == []
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return editions.Plain()
+
+
+# --- what is left out ----------------------------------------------------------------------------------------------------
+
+
+def words(text):
+    return " ".join(text.split())
+
+
+def told_in(cells):
+    """Return all that cells say: their text or code, what they print, what their figures show."""
+    said = [cell.source for cell in cells]
+    said += [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    return said + [cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "") for cell in cells]
+
+
+def secrets(path, open_text):
+    """Return the lines of a chapter's solutions that can be known again wherever they stand, and that no text of the book has."""
+    notebook = chapters.read(path)
+    inside = chapters.in_solutions(notebook)
+    lines = {words(line) for text in told_in([cell for cell in notebook.cells if cell.id in inside]) for line in text.splitlines()}
+    return {line for line in lines if len(line) > 25 and not re.search(r"[$`{}*_<>\\\[\"]|''|--", line) and line not in open_text}
+
+
+def texts(folder):
+    """Yield (path, text) of each file of a site that holds text, packed or not."""
+    for path in sorted(folder.rglob("*")):
+        data = path.read_bytes() if path.is_file() else b""
+        if path.suffix == ".html":
+            page = lxml.html.fromstring(data)
+            yield path, words(" ".join([page.text_content(), *page.xpath("//@alt | //@title | //@content")]))
+        elif path.suffix == ".ipynb":
+            yield path, words("\n".join(told_in(nbformat.reads(data.decode(), as_version=4).cells)))
+        elif path.suffix == ".inv":
+            yield path, zlib.decompress(data.split(b"zlib.\n", 1)[1]).decode()
+        elif path.suffix in (".js", ".json", ".txt", ".md", ".css", ".xhtml"):
+            yield path, words(data.decode())
+
+
+def leaks(folder):
+    """Return {chapter: lines of its solutions that are somewhere in a folder}."""
+    open_text = words("\n".join(text for path in chapters.notebooks() for text in told_in(editions.without_solutions(chapters.read(path)).cells)))
+    everything = "\n".join(text for _, text in texts(folder))
+    return {path.stem: {line for line in secrets(path, open_text) if line in everything} for path in WITH_EXERCISES}
+
+
+def test_students_site_has_nothing_of_a_solution(students, site):
+    assert all(len(found) >= 5 for found in leaks(site).values()), "the search finds solutions where there are some"
+    assert leaks(students) == {path.stem: set() for path in WITH_EXERCISES}
+    pages = [path.relative_to(site) for path in site.rglob("*.html")]
+    assert sorted(pages) == sorted(path.relative_to(students) for path in students.rglob("*.html"))
+    for path, text in texts(students):
+        assert not re.search(r"solution-(start|end)|with_solutions|\bfor instructors\b", text), path
+    told = "".join((students / "chapters" / f"{name}.html").read_text("utf-8") for name in ("teaching", "all-exercises", "kernel-density"))
+    assert "not part of the students" in told and "What students get wrong" not in told
+    assert "folds out below" not in told and "minutes that a kettle took" not in told
+    # Nor its figures, and nothing that leads to a repository that has them.
+    ours, theirs = ({path.name for path in (folder / "_images").rglob("*.webp")} for folder in (students, site))
+    assert ours < theirs
+    assert not re.search(r'class="[^"]*(btn-source|launch)', (students / "chapters" / "word-dice.html").read_text("utf-8"))
+
+
+def test_live_pages_for_students_hide_checks_and_number_cells_as_their_page_does(monkeypatch, tmp_path):
+    path = chapters.BOOK / "chapters" / "word-dice.ipynb"
+    notebook = chapters.read(path)
+    shown = [cell for _, cell in chapters.code_cells(notebook) if "check" not in cell.metadata]
+    left = [cell.id for _, cell in chapters.code_cells(editions.without_solutions(notebook))]
+    monkeypatch.setattr(live, "MEASURED", tmp_path / "measured.json")
+    live.MEASURED.write_text(json.dumps({"word-dice": {"seconds": {str(number): cell.id for number, cell in enumerate(shown, start=1)}}}))
+    facts = live.chapter_facts(path, with_solutions=False)
+    assert facts["seconds"] == {str(number): identifier for number, identifier in enumerate(left, start=1)}
+    assert len(live.chapter_facts(path)["seconds"]) == len(shown) > len(left)
+    assert "factorial" not in json.dumps(facts) and facts["checks"]["word-dice-1"]["code"]
+
+
+START, END = "```{solution-start} a\n:class: dropdown\n```", "```{solution-end}\n```"
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ([START, "x", END], ""),
+        ([START + "\n\nIt begins in the same cell.", END], ""),
+        (["Text.\n\n" + START, END], "cell 1: text before the beginning of a solution: Text."),
+        ([START, END + "\n\nText."], "cell 2: text after the end of a solution: Text."),
+        ([START + "\n\n" + END], "cell 1: a solution stands between solution-start and solution-end, each in a cell of its own"),
+        (["```{solution} a\nIt.\n```"], "cell 1: a solution stands between"),
+        ([START, START, END], "cell 2: a solution begins within another"),
+        ([END], "cell 1: a solution ends that did not begin"),
+        ([START, "x"], "a solution does not end"),
+    ],
+)
+def test_what_is_a_solution_must_be_clear(cells, told):
+    notebook = new_notebook(cells=[new_markdown_cell(cell) for cell in [*cells, "After."]])
+    assert "; ".join(solutions.faults(notebook)).startswith(told) and bool(told) == bool(solutions.faults(notebook))
+    if told:
+        with pytest.raises(ValueError, match=re.escape(told)):
+            editions.without_solutions(notebook)
+    else:
+        assert [cell.source for cell in editions.without_solutions(notebook).cells] == ["After."]
+
+
+def test_words_about_solutions_are_left_out_and_must_be_there():
+    cell = new_markdown_cell("One.\nTwo, see the solution.", metadata={"with_solutions": [", see the solution"]})
+    notebook = new_notebook(cells=[cell])
+    assert editions.without_solutions(notebook).cells[0].source == "One.\nTwo." and "with_solutions" in notebook.cells[0].metadata
+    cell.metadata["with_solutions"] = ["elsewhere"]
+    with pytest.raises(ValueError, match='"with_solutions" names words that the text does not have: elsewhere'):
+        editions.without_solutions(notebook)
+    assert solutions.page_without("# A\n\n% with_solutions: , folded\n\nText, folded.\n") == "# A\n\nText.\n"
+    assert solutions.page_without("# A\n\n% for instructors\n\nAnswers.\n").startswith("# A\n\nThis page is for those who teach")
+    assert solutions.page_without("# A\n\nText.\n") == "# A\n\nText.\n"
+
+
+# --- worksheets and the key ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", WITH_EXERCISES, ids=lambda path: path.stem)
+def test_worksheet_asks_and_checks_but_does_not_tell(path, plain):
+    sheet, posed = editions.worksheet(path, plain), editions.exercises(path)
+    cells = {cell.id: cell for cell in sheet.cells}
+    assert len(cells) == len(sheet.cells)
+    for exercise in posed:
+        ast.parse(cells[f"answer-{exercise.label}"].source)
+        assert (f"check-{exercise.label}" in cells) == bool(exercise.check)
+    assert not any(cell.get("outputs") or cell.get("execution_count") for cell in sheet.cells)
+    text = "\n".join(cell.source for cell in sheet.cells if cell.cell_type == "markdown")
+    assert not re.search(r"^\s*[`:>]{3,}\{|\{\w[\w:]*\}`|^:\w+:", text, re.MULTILINE), "what only the site can show"
+    open_text = words("\n".join(told_in(editions.without_solutions(chapters.read(path)).cells)))
+    assert not [line for line in secrets(path, open_text) if line in words("\n".join(told_in(sheet.cells)))]
+    # A stub is refused for what it lacks: its check reads what the starter gives.
+    for exercise in posed:
+        if exercise.check:
+            given = {node.id for node in ast.walk(ast.parse(editions.starter(exercise))) if isinstance(node, ast.Name)}
+            given |= {node.name for node in ast.walk(ast.parse(editions.starter(exercise))) if isinstance(node, (ast.FunctionDef, ast.ClassDef))}
+            assert given & {node.id for node in ast.walk(ast.parse(exercise.check.source)) if isinstance(node, ast.Name)}, exercise.label
+
+
+def test_directives_become_what_plain_jupyter_shows(plain):
+    label = next(iter(plain.exercises))
+    text = "(anchor)=\n````{admonition} In {term}`short <long>`\n:class: tip\nSee {doc}`word-dice`.\n```{note}\n{cite:t}`blei2003` and {cite:p}`blei2003`.\n```\n````"
+    assert plain(text).splitlines() == [
+        "> **In short**", ">", "> See *Dice with words on them*.", "> > **Note**", "> >", "> > Blei et al. (2003) and (Blei et al. 2003).",
+    ]
+    assert plain(f"```{{exercise}}\n:label: {label}\nDo it.\n```") == "> **Exercise 1.**\n>\n> Do it."
+    assert plain("```{dropdown} Yes\nWhy.\n```") == "<details><summary>Yes</summary>\n\nWhy.\n\n</details>"
+    assert plain("$$\nx_1\n$$\n\n```python\na = {1}\n```") == "$$\nx_1\n$$\n\n```python\na = {1}\n```"
+
+
+SOLVED = {
+    "word-dice-1": "p_all_once = math.factorial(7) / 7**7",
+    "word-dice-2": "p_party = own('word-dice-2', STUDENT)\nways = p_party / 7, (1 - p_party) / 8\np_merry, p_orc = ways[0] / sum(ways), 0",
+}
+
+
+def filled(sheet, answers, student="Ada L."):
+    """Return a worksheet with a student's name and answers."""
+    sheet = nbformat.from_dict(sheet)
+    for cell in sheet.cells:
+        if cell.id == "student":
+            cell.source = cell.source.replace('STUDENT = ""', f"STUDENT = {student!r}")
+        cell.source = answers.get(cell.id.removeprefix("answer-"), cell.source) if cell.id.startswith("answer-") else cell.source
+    return sheet
+
+
+def test_worksheets_run_by_themselves_and_show_what_the_chapter_shows(tmp_path, plain):
+    path = chapters.BOOK / "chapters" / "word-dice.ipynb"
+    editions.write(tmp_path / "worksheets", lambda path: editions.worksheet(path, plain))
+    assert {file.stem for file in (tmp_path / "worksheets").glob("*.ipynb")} == {path.stem for path in WITH_EXERCISES}
+    assert "math.factorial" not in (tmp_path / "worksheets" / "checks.json").read_text()
+    sheet = filled(nbformat.read(tmp_path / "worksheets" / path.name, as_version=4), SOLVED)
+    where = "import helpers\nfrom pathlib import Path\nprint(Path(helpers.__file__).parents[1] == Path.cwd())"
+    sheet.cells.append(new_code_cell(where))
+    NotebookClient(sheet, kernel_name="python3", extra_arguments=["--log-level=ERROR"], resources={"metadata": {"path": tmp_path / "worksheets"}}).execute()
+    cells = {cell.id: cell for cell in sheet.cells}
+    assert [cells[f"check-{label}"].outputs[0].text for label in SOLVED] == ["Right.\n"] * 2
+    assert sheet.cells[-1].outputs[0].text == "True\n", "helpers are those of the folder"
+    # No output of the text depends on a solution that is not there.
+    stored = [cell for _, cell in chapters.code_cells(editions.without_solutions(chapters.read(path)))]
+    assert [cell.id for cell in stored if kinds.difference(in_one_piece(cells[cell.id].outputs), cell.outputs, figures=False)] == []
+
+
+def test_key_has_solutions_notes_and_a_list(tmp_path, plain):
+    path = chapters.BOOK / "chapters" / "word-dice.ipynb"
+    sheet = editions.worksheet(path, plain, editions.with_key(plain))
+    nbformat.validate(sheet)
+    posed, notebook = editions.exercises(path), chapters.read(path)
+    inside = chapters.in_solutions(notebook)
+    code = [cell for cell in sheet.cells if cell.cell_type == "code" and cell.id in inside]
+    assert [(cell.source, cell.outputs) for cell in code] == [(cell.source, cell.outputs) for _, cell in chapters.code_cells(notebook) if cell.id in inside]
+    note = next(cell.source for cell in sheet.cells if cell.id == "note-word-dice-2")
+    assert "practice, 10 minutes" in note and "`p_party`, one of 0.6" in note and "1. Give one number for each word." in note
+    rows = editions.key_list().splitlines()
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows[4:] if row.startswith("| word-dice")] == [exercise.label for exercise in posed]
+    assert "formula:    0.0061 ⏎ simulation" in next(row for row in rows if row.startswith("| word-dice-1"))
+
+
+# --- checks --------------------------------------------------------------------------------------------------------------
+
+CHECK = 'assert x > 0, "Which side of zero?"\nassert x == goal, "Count once more."'
+CASES = [
+    ({"x": 3, "goal": 3}, ""),
+    ({"x": -3, "goal": 3}, "Which side of zero?"),
+    ({"x": ..., "goal": 3}, "Put your answer in the place of the three dots: x still lacks one."),
+    ({"goal": 3}, "The check looks for the name x, and there is none yet: run a cell that gives it a value."),
+    ({"x": "3", "goal": 3}, "The check could not read your answer (TypeError"),
+]
+
+
+@pytest.mark.parametrize(("names", "told"), CASES)
+def test_check_says_right_or_a_hint(names, told, monkeypatch, tmp_path, capsys):
+    before = dict(names)
+    hint = checks.judge(checks.pack(CHECK), names)
+    assert hint.startswith(told) and bool(hint) == bool(told) and names == before
+    monkeypatch.setattr(checks, "CHECKS", tmp_path / "checks.json")
+    checks.CHECKS.write_text(json.dumps({"a-1": {"check": checks.pack(CHECK), "own": {}}}))
+    exec("check('a-1')", {**names, "check": checks.check})
+    assert capsys.readouterr().out == (f"Not yet. {hint}\n" if hint else "Right.\n")
+    with pytest.raises(ValueError, match="no exercise with a check is called 'a-2'; there are a-1"):
+        checks.check("a-2")
+
+
+def test_numbers_of_ones_own_are_the_same_each_time_and_differ_between_students(monkeypatch, tmp_path):
+    values = editions.known_checks()["word-dice-2"]["own"]["p_party"]
+    got = [checks.drawn({"p_party": values}, "word-dice-2", f"student {number}")["p_party"] for number in range(60)]
+    assert set(got) == set(values) and 9 / 10 not in values
+    assert checks.drawn({"p_party": values}, "word-dice-2", " Student  7 ") == {"p_party": got[7]}
+    monkeypatch.setattr(checks, "CHECKS", tmp_path / "checks.json")
+    checks.CHECKS.write_text(json.dumps({"word-dice-2": {"own": {"p_party": values}}}))
+    assert checks.own("word-dice-2", "student 7") == got[7]
+    for wrong in ("", 7):
+        with pytest.raises(ValueError, match="STUDENT must be your name or number in quotes"):
+            checks.own("word-dice-2", wrong)
+
+
+def test_checks_need_nothing_but_python():
+    code = f"import sys; sys.path[:0] = [{str(chapters.BOOK / 'tools')!r}]; import checks; print(checks.judge(checks.pack('assert 0, 1'), {{}}))"
+    assert subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True).stdout == "1\n"
+
+
+# --- grading -------------------------------------------------------------------------------------------------------------
+
+POSED = "# Eins\n\n```{{exercise}}\n:label: eins-{0}\nWhat?\n```"
+KIND = {"kernelspec": METADATA["kernelspec"], "language_info": METADATA["language_info"]}
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A book of one chapter with two exercises, the second with a number of each student's own; its worksheet."""
+    book = tmp_path / "book"
+    copy_tools(book)
+    monkeypatch.setattr(chapters, "BOOK", book)
+    told = {"eins-1": {"starter": "x = ...\n"}, "eins-2": {"starter": "n = 4\ny = ...\n", "own": {"n": [5, 6, 7]}}}
+    cells = []
+    for (label, check), code in zip(told.items(), ("assert x == 2, 'How many?'", "assert y == 10 * n, 'Ten times.'")):
+        cells += [new_markdown_cell(POSED.format(label[-1])), new_markdown_cell(START.replace(" a", f" {label}"))]
+        cells += [new_code_cell(code, metadata={"check": check}), new_markdown_cell(END)]
+    cells.append(new_code_cell("x = 'the chapter goes on with the name'"))
+    nbformat.write(new_notebook(cells=cells, metadata=KIND), book / "chapters" / "eins.ipynb")
+    return editions.worksheet(book / "chapters" / "eins.ipynb", editions.Plain())
+
+
+RIGHT = {"eins-1": "x = 2", "eins-2": "n = own('eins-2', STUDENT)\ny = 10 * n"}
+HAND_INS = {
+    "a/right": (RIGHT, (1, 1), ""),
+    "b/wrong": ({"eins-1": "x = 3", "eins-2": "y = 3"}, (0, 0), r"eins-1: How many\?\neins-2: Ten times\."),
+    "empty": ({}, (0, 0), r"eins-1: Put your answer .*\neins-2: Put your answer"),
+    "number of another": ({**RIGHT, "eins-2": "n = 1\ny = 10 * n"}, (1, 0), "eins-2: Ten times"),
+    "error": ({**RIGHT, "eins-1": "x = 1 / 0"}, (0, 1), r"cell \d raised ZeroDivisionError: division by zero\neins-1: The check looks for the name x"),
+    "asks": ({**RIGHT, "eins-1": "x = input()"}, (0, 1), "StdinNotImplementedError"),
+    "loops": ({**RIGHT, "eins-1": "while True: pass"}, (0, 1), r"cell \d+: stopped after 5 s\neins-1: The check looks for the name x"),
+    "loops in the check": ({"eins-1": "class X:\n    def __eq__(self, other):\n        while True: pass\nx = X()", "eins-2": RIGHT["eins-2"]}, (0, 1), "eins-1: the check did not come to its end"),
+    "cannot be stopped": ({**RIGHT, "eins-2": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"}, (1, 0), r"broken: cell \d+: it cannot be stopped"),
+    "dies": ({**RIGHT, "eins-2": "import os\nos._exit(1)"}, (1, 0), r"broken: cell \d+: its kernel died"),
+    "cheats": ({**RIGHT, "eins-1": "def judge(*_): return ''\ncheck = json = print = judge\nx = 3"}, (0, 1), "eins-1: How many"),
+}
+
+
+def test_a_folder_of_hand_ins_is_graded_whatever_is_in_it(small, tmp_path, capsys):
+    folder, table = tmp_path / "handed in", tmp_path / "grades.csv"
+    for name, (answers, _, _) in HAND_INS.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(filled(small, answers, student=name), folder / f"{name}.ipynb")
+    nbformat.write(filled(small, RIGHT, student="A/RIGHT "), folder / "twice.ipynb")
+    nbformat.write(filled(small, RIGHT, student="=1+1"), folder / "formula.ipynb")
+    bare = filled(small, RIGHT)
+    bare.metadata.clear()
+    nbformat.write(bare, folder / "bare.ipynb")
+    (folder / "no json.ipynb").write_text("{ this is none")
+    (folder / "empty file.ipynb").write_text("")
+    nbformat.write(new_notebook(cells=[new_code_cell("1")]), folder / "another.ipynb")
+    assert grade.main([str(folder), "--table", str(table), "--timeout", "5", "--jobs", "2"]) is None
+    with open(table, encoding="utf-8-sig", newline="") as file:
+        rows = {row["hand-in"].removesuffix(".ipynb"): row for row in csv.DictReader(file)}
+    assert set(rows) == {*HAND_INS, "twice", "formula", "bare", "no json", "empty file", "another"}
+    for name, (_, points, told) in HAND_INS.items():
+        row = rows[name]
+        assert (row["eins-1"], row["eins-2"], row["points"], row["of"], row["student"]) == (*map(str, points), str(sum(points)), "2", name), row
+        assert re.search(told, row["words"]) and bool(told) == bool(row["words"]), row
+    assert rows["twice"]["words"] == "the same student as a/right.ipynb" and rows["twice"]["points"] == "2"
+    assert rows["formula"]["student"] == "'=1+1" and rows["bare"]["points"] == "2"
+    for name, told in {"no json": "not a readable notebook", "empty file": "not a readable notebook", "another": "no worksheet of a chapter with checks"}.items():
+        assert rows[name]["words"].startswith("broken: ") and told in rows[name]["words"] and rows[name]["points"] == "0"
+    assert "17 hand-ins, 5 of them broken" in capsys.readouterr().out
+    assert not list(tmp_path.glob("*.unfinished"))
+
+
+def test_what_cannot_be_graded_is_told(tmp_path):
+    for folder, told in (("", "HANDINS must name"), (tmp_path / "nowhere", "there is no folder"), (tmp_path, "has no .ipynb in it")):
+        assert told in grade.main([str(folder), "--table", str(tmp_path / "grades.csv")])
+    assert not list(tmp_path.iterdir())
