@@ -56,16 +56,6 @@ class Slide:
         images = [image for node in self.nodes for image in node.iter("img")]
         return self.kind in BESIDE and (self.kind == "knob" or len(images) == 1) and ratio(images[0]) < BESIDE[self.kind]
 
-    @property
-    def body(self):
-        """What it shows below its title, as HTML."""
-        return together(self.nodes)
-
-    @property
-    def notes(self):
-        """What the speaker sees, as HTML."""
-        return together(self.said)
-
 
 # --- the page ------------------------------------------------------------------------------------------------------------
 
@@ -160,19 +150,20 @@ def of_cell(cell):
         return "knob", knobs
     if output and (images := list(output[0].iter("img"))):
         return "figure", [wrap("DIV", "figures", *images)]
-    if output and (tables := list(output[0].iter("table"))):
-        return of_table(tables[0])
+    if output and output[0].find(".//table") is not None:
+        return of_table(output[0])
     code = [node for node in with_class(cell, "highlight") if not with_class(node.getparent(), "stderr")]
-    told = "".join(node.text_content() for node in code)
-    fits = told.count("\n") <= LINES and max(map(len, told.splitlines()), default=0) <= COLUMNS
-    told_elsewhere = "tag_hide-input" in classes or re.search(r"^(import|from) ", told, flags=re.MULTILINE)
-    return ("code", code) if fits and not told_elsewhere else None
+    text = [line for node in code for line in node.text_content().splitlines()]
+    short = len(text) <= LINES and all(len(line) <= COLUMNS for line in text)
+    folded = "tag_hide-input" in classes or any(line.startswith(("import ", "from ")) for line in text)
+    return ("code", code) if short and not folded else None
 
 
-def of_table(table):
-    """Return a table for a slide; None if it is too large."""
-    small = len(list(table.iter("tr"))) <= ROWS and length(table) <= CHARACTERS
-    return ("table", [wrap("DIV", "table", table)]) if small else None
+def of_table(node):
+    """Return the first table in an element for a slide; None if there is none, or it is too large."""
+    tables = list(node.iter("table"))[:1]
+    small = all(len(table.findall(".//tr")) <= ROWS and length(table) <= CHARACTERS for table in tables)
+    return ("table", [wrap("DIV", "table", *tables)]) if tables and small else None
 
 
 def of_node(node):
@@ -187,8 +178,7 @@ def of_node(node):
         return "formula", [node]
     if node.tag in ("p", "ul", "ol", "blockquote"):
         return "notes", [node]
-    tables = [] if {"admonition", "solution"} & set(classes) or node.tag == "details" else list(node.iter("table"))
-    return of_table(tables[0]) if tables else None
+    return of_table(node) if not {"admonition", "solution"} & set(classes) and node.tag != "details" else None
 
 
 def flow(section):
@@ -315,7 +305,7 @@ def deck(path):
     article = page.find(".//article")
     clean(article, path.name)
     found = blocks(article)
-    goals = [Slide("goals", [each], "You will be able to") for each in split(list(article.find(".//div[@class='note admonition']/ul")))]
+    goals = [Slide("goals", [each], "You will be able to") for each in split(article.xpath(".//div[@class='note admonition'][1]/ul/li"))]
     by_name = {section.get("id"): section for section in article.iter("section")}
     questions = [question(node) for node in by_name["check-yourself"].iter("p") if node.getnext() is not None and node.getnext().tag == "details"]
     summary = [Slide("summary", [each], "Summary") for each in split(lines(by_name["summary"].xpath("p | ul | ol")))]
@@ -330,18 +320,23 @@ def deck(path):
     }
 
 
+def render(facts, **more):
+    """Return a deck as HTML."""
+    template = jinja2.Environment(autoescape=True).from_string((FOLDER / "deck.html").read_text("utf-8"))
+    return template.render(facts, together=together, **more)
+
+
 # --- the build -----------------------------------------------------------------------------------------------------------
 
 
 def decks(app):
-    """Return the pages that have a deck, in the order of the book: notebooks with questions and a summary."""
-    found = []
-    for docname in app.env.toctree_includes.get(app.config.root_doc, []):
-        path = Path(app.env.doc2path(docname))
-        text = path.read_text("utf-8") if path.suffix == ".ipynb" else ""
-        if "## Check yourself" in text and "## Summary" in text:
-            found.append(docname)
-    return found if app.builder.name == "html" else []
+    """Return the pages that have a deck, in the order of the book: those with questions and a summary."""
+
+    def closes(docname):
+        anchors = {link["anchorname"] for link in app.env.tocs[docname].findall(nodes.reference)}
+        return anchors >= {"#check-yourself", "#summary"}
+
+    return [name for name in app.env.toctree_includes.get(app.config.root_doc, []) if app.builder.name == "html" and closes(name)]
 
 
 def mark_cells(app, doctree, docname):
@@ -379,9 +374,8 @@ def make(app, error):
         return
     site = Path(app.outdir)
     shutil.copytree(FOLDER, site / "slides", ignore=shutil.ignore_patterns("README.md", "deck.html"), dirs_exist_ok=True)
-    template = jinja2.Environment(autoescape=True).from_string((FOLDER / "deck.html").read_text("utf-8"))
     for docname in decks(app):
-        text = template.render(deck(site / f"{docname}.html"), book=app.config.project, language=app.config.language)
+        text = render(deck(site / f"{docname}.html"), book=app.config.project, language=app.config.language)
         (site / "slides" / f"{Path(docname).name}.html").write_text(text, "utf-8", newline="\n")
 
 
