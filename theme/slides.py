@@ -127,12 +127,12 @@ def sentences(paragraph):
     return [lxml.html.fragment_fromstring(f"<span>{line} </span>") for line in lines if line.strip()]
 
 
-def cut(paragraph, most, last=False):
-    """Return a paragraph of its first sentences, or of the last, that have so many characters together; one at the least."""
-    found = sentences(paragraph)[:: -1 if last else 1]
+def cut(node, most, last=False):
+    """Return the first sentences of a paragraph or items of a list, or the last, that have so many characters; one at the least."""
+    found = (list(node) if node.tag in ("ul", "ol") else sentences(node))[:: -1 if last else 1]
     sums = accumulate(map(length, found))
     kept = [sentence for number, (sentence, sum_of) in enumerate(zip(found, sums)) if not number or sum_of <= most]
-    return wrap("P", "lede", *kept[:: -1 if last else 1])
+    return wrap(node.tag.upper(), "lede", *kept[:: -1 if last else 1])
 
 
 # --- what may be shown ---------------------------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ def shortened(said):
         return split(lines(said))[:1]
     kept, left = [], CHARACTERS
     for node in said:
-        if length(node) > left and not (node.tag == "p" and left > SHORTEST):
+        if length(node) > left and (left < SHORTEST or node.tag not in ("p", "ul", "ol")):
             break
         kept.append(node if length(node) <= left else cut(node, left))
         left -= length(kept[-1])
