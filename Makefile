@@ -27,7 +27,7 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 	$(BIN)/python -m pytest
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
-	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py

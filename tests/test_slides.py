@@ -208,3 +208,8 @@ def test_cells_are_taken_as_they_are_marked(mark, kinds):
     found = slides.blocks(article)
     assert [each.kind for each in found] == kinds
     assert [each.steered for each in found][-1:] == [mark == "slideshow-slide"]
+
+
+@pytest.mark.parametrize(("size", "ratio"), [('width="800" height="400"', 2), ("", 1.5), ('width="50%" height="400"', 1.5)])
+def test_a_picture_whose_size_is_not_known_has_its_place(size, ratio):
+    assert slides.ratio(lxml.html.fragment_fromstring(f'<img src="a.svg" {size}>')) == ratio

@@ -76,8 +76,9 @@ def length(node):
 
 
 def ratio(image):
-    """Return how many times as wide as high an image is; lighten.py has written its size."""
-    return int(image.get("width")) / int(image.get("height"))
+    """Return how many times as wide as high an image is: lighten.py has written its size, but for a drawing."""
+    width, height = image.get("width", ""), image.get("height", "")
+    return int(width) / int(height) if width.isdigit() and height.isdigit() else 1.5
 
 
 def width(formula):
