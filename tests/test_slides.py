@@ -8,6 +8,7 @@ import lxml.html
 import pypdfium2
 import pytest
 import slides
+import yaml
 from docutils import nodes
 from sphinx.errors import ExtensionError
 from test_accessibility import OF_COLOR, faults, faults_of_color
@@ -66,6 +67,8 @@ def test_deck_has_the_chapters_words_and_pictures(site, deck):
     page, shown = (lxml.html.parse(site / folder / f"{deck}.html", lxml.html.HTMLParser(encoding="utf-8")).getroot() for folder in ("chapters", "slides"))
     sections = shown.findall(".//section")
     assert 20 <= len(sections) <= 30
+    title = yaml.safe_load((chapters.BOOK / "_config.yml").read_text("utf-8"))["title"]
+    assert [sections[0][0].text, shown.findtext(".//title").rpartition(" – ")[2]] == [title, title]
     text = words(page.find(".//article").text_content())
     said = [words(each.text_content()) for paragraph in shown.xpath("//section[h2]/p | //section/ul/li | //section/ol/li/div/p | //aside/p") for each in slides.sentences(paragraph)]
     assert [sentence for sentence in said if sentence not in text] == [] and len(said) > 50

@@ -376,7 +376,7 @@ def make(app, error):
     site = Path(app.outdir)
     shutil.copytree(FOLDER, site / "slides", ignore=shutil.ignore_patterns("README.md", "deck.html"), dirs_exist_ok=True)
     for docname in decks(app):
-        text = render(deck(site / f"{docname}.html"), book=app.config.project, language=app.config.language)
+        text = render(deck(site / f"{docname}.html"), book=app.config.html_title, language=app.config.language)
         (site / "slides" / f"{Path(docname).name}.html").write_text(text, "utf-8", newline="\n")
 
 
