@@ -49,7 +49,7 @@ def show(visit):
 
     def show(name, **settings):
         opened = visit(f"slides/{name}.html", **{"viewport": WIDE, **settings})
-        opened.wait_for_function("window.Reveal?.isReady()")
+        opened.locator(".reveal.ready").wait_for()
         return opened
 
     return show
@@ -145,7 +145,7 @@ def test_deck_prints_one_slide_to_a_page(show):
     titles = opened.locator("section h2").all_text_contents()
     for address in ("", "?view=print"):
         opened.goto(opened.url.partition("?")[0].partition("#")[0] + address)
-        opened.wait_for_function("window.Reveal?.isReady()")
+        opened.locator(".reveal.ready").wait_for()
         printed = pypdfium2.PdfDocument(opened.pdf(prefer_css_page_size=True, print_background=True))
         pages = [letters(page.get_textpage().get_text_range()) for page in printed]
         assert len(pages) == len(titles) + 1
@@ -175,7 +175,7 @@ def test_deck_is_linked_from_its_page_and_for_teachers(site, visit):
     opened = visit("chapters/teaching.html", viewport=WIDE)
     assert opened.locator(".decks a").evaluate_all("all => all.map((each) => each.getAttribute('href'))") == [f"../slides/{name}.html" for name in DECKS]
     opened.locator(".decks a").first.click()
-    opened.wait_for_function("window.Reveal?.isReady()")
+    opened.locator(".reveal.ready").wait_for()
 
 
 # --- the rule ------------------------------------------------------------------------------------------------------------
