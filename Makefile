@@ -33,7 +33,7 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 	$(BIN)/python -m pytest
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
-	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"
 
 check-fork: book          ## What a fork still has to change, and what it has broken
 	$(BIN)/python tools/check_fork.py

@@ -21,7 +21,7 @@ import chapters
 UNSEEN = """
     .//script | .//style | .//*[contains(@class, "headerlink")] | .//*[contains(@class, "toctree-wrapper")]
     | .//*[contains(@class, "knob-controls")] | .//details[contains(@class, "hide")]/summary
-    | .//*[contains(@class, "paper-editions")] | .//*[contains(@class, "live-bar")] | .//*[@popover]
+    | .//*[contains(@class, "paper-editions")] | .//*[contains(@class, "live-bar")] | .//*[contains(@class, "decks")] | .//*[@popover]
 """
 
 
