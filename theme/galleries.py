@@ -16,6 +16,7 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote
 
+import left_out
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -292,7 +293,10 @@ class ChapterCards(Gallery):
 
 
 class ChapterPath(Gallery):
-    """A way through the book: a name, a sentence, its chapters in order, and how long they take together."""
+    """A way through the book: a name, a sentence, its chapters in order, and how long they take together.
+
+    Chapters that `_toc.yml` leaves out are passed over; a path of fewer than two is none.
+    """
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -301,9 +305,12 @@ class ChapterPath(Gallery):
 
     def run(self):
         folder = self.env.docname.rpartition("/")[0]
+        walked = [f"{folder}/{name}".lstrip("/") for name in self.options["chapters"].split()]
+        walked = [docname for docname in walked if docname not in left_out.pages(self.env)]
+        if len(walked) < 2:
+            return []  # nowhere to go
         items, total = [], 0
-        for name in self.options["chapters"].split():
-            docname = f"{folder}/{name}".lstrip("/")
+        for docname in walked:
             chapter = self.chapter(docname)
             minutes = chapter and chapter.minutes or 0
             total += minutes
