@@ -9,7 +9,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub test check execute kinds bench pins clean
+.PHONY: book live live-check pdf epub test check chapter drop execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html
 	$(BIN)/python tools/build.py
@@ -28,6 +28,12 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
 	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+
+chapter: $(READY)         ## Begin a chapter from the template: make chapter NAME=my-chapter
+	$(BIN)/python tools/chapter.py new "$(NAME)"
+
+drop: $(READY)            ## Leave a page out of the book: make drop NAME=topics
+	$(BIN)/python tools/chapter.py drop "$(NAME)"
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py

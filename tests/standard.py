@@ -15,6 +15,7 @@ from statistics import median
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 import chapters
+import own_table
 
 CLOSING = ["Summary", "Symbols", "Where to go next"]
 ASKED = tomllib.loads((chapters.BOOK / "pyproject.toml").read_text("utf-8"))["tool"]["book"]
@@ -23,12 +24,12 @@ CODE_DIRECTIVES = ("code", "code-block", "code-cell", "literalinclude", "bibliog
 
 
 def load(path):
-    """Return a page; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
+    """Return a page as it is shown; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
     if path.suffix == ".ipynb":
-        return chapters.read(path)
+        return own_table.as_shown(chapters.read(path))
     text = path.read_text("utf-8")
     given = [entry.strip() for line in re.findall(r"^% given: (.*)$", text, re.MULTILINE) for entry in line.split(", ")]
-    return new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})])
+    return own_table.as_shown(new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})]))
 
 
 def markdown_cells(page):

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import own_table
 from nbformat.v4 import new_code_cell
 
 
@@ -51,10 +52,10 @@ def put_opener(app, error):
         return
     options = app.config.html_theme_options
     for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
-        notebook = nbformat.read(path, as_version=4)
+        notebook = own_table.as_shown(nbformat.read(path, as_version=4))
         if any(cell.cell_type == "code" and "import helpers" in cell.source for cell in notebook.cells):
             notebook.cells.insert(0, opener(options["repository_url"], options["repository_branch"]))
-            nbformat.write(notebook, path)
+        nbformat.write(notebook, path)
 
 
 def work_name(source):

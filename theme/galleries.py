@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 import left_out
 import nbformat
+import own_table
 from docutils import nodes
 from docutils.parsers.rst import directives
 from docutils.statemachine import StringList
@@ -110,7 +111,7 @@ def figure_of(cell):
 @lru_cache(maxsize=None)
 def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = own_table.as_shown(nbformat.read(path, as_version=4))
     section, solution, minutes = "", False, None
     figures, exercises = [], []
     for number, cell in enumerate(notebook.cells, start=1):
