@@ -27,7 +27,7 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 	$(BIN)/python -m pytest
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
-	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py -k "$(CHAPTER)"
+	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_galleries.py tests/test_accessibility.py -k "$(CHAPTER)"
 
 chapter: $(READY)         ## Begin a chapter from the template: make chapter NAME=my-chapter
 	$(BIN)/python tools/chapter.py new "$(NAME)"

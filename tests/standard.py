@@ -26,7 +26,10 @@ CODE_DIRECTIVES = ("code", "code-block", "code-cell", "literalinclude", "bibliog
 def load(path):
     """Return a page as it is shown; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
     if path.suffix == ".ipynb":
-        return own_table.as_shown(chapters.read(path))
+        page = chapters.read(path)
+        if own_table.in_use():  # the time that a chapter tells is that with all sentences: others will be written in their place
+            page.metadata["minutes"] = reading_minutes(own_table.as_shown(chapters.read(path), own=False))
+        return own_table.as_shown(page)
     text = path.read_text("utf-8")
     given = [entry.strip() for line in re.findall(r"^% given: (.*)$", text, re.MULTILINE) for entry in line.split(", ")]
     return own_table.as_shown(new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})]))
@@ -351,7 +354,7 @@ def incomplete_frame(page):
 def wrong_time(page):
     """A chapter says the minutes that its page takes to read."""
     told = re.search(r"\*\*Time:\*\* (.*?) to read", text_of(page))
-    wanted = f"{reading_minutes(page)} minutes"
+    wanted = f"{page.metadata.get('minutes') or reading_minutes(page)} minutes"
     return [] if told and told[1] == wanted else [f"the opening says '{told and told[1]}' to read, but the page takes {wanted}"]
 
 
@@ -408,9 +411,14 @@ def is_asked(check):
     return getattr(check, "__name__", check) not in ASKED["off"]
 
 
-known = [*(check.__name__ for check in HOUSE + HOUSE_OF_A_CHAPTER), *OF_THE_BOOK]
-if unknown := set(ASKED["off"]) - set(known):
-    raise ValueError(f"pyproject.toml, [tool.book], off: {', '.join(sorted(unknown))} is no check of the house; those are {', '.join(known)}")
+def refuse_unknown(off):
+    """Raise a ValueError if a name that is switched off is none of a check of the house."""
+    known = [*(check.__name__ for check in HOUSE + HOUSE_OF_A_CHAPTER), *OF_THE_BOOK]
+    if unknown := sorted(set(off) - set(known)):
+        raise ValueError(f"pyproject.toml, [tool.book], off: {', '.join(unknown)} is no check of the house; those are {', '.join(known)}")
+
+
+refuse_unknown(ASKED["off"])
 OF_A_PAGE = ALWAYS + list(filter(is_asked, HOUSE))
 OF_A_CHAPTER = list(filter(is_asked, HOUSE_OF_A_CHAPTER))
 

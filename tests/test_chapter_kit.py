@@ -159,7 +159,7 @@ def test_what_can_be_referred_to_on_a_page(tmp_path):
 
 POINTING = """# Eins
 
-{doc}`zwei` and {doc}`that one <zwei>`; {ref}`zwei-1`, {ref}`these <zwei-1>` and {term}`some words <word>`. {cite:p}`someone`
+{doc}`zwei` and {doc}`that one <zwei>`; {ref}`zwei-1`, {ref}`these <zwei-1>`, [one](zwei.md), [two](#zwei-1) and {term}`some words <word>`. {cite:p}`someone`
 
 | Page | builds on |
 |---|---|
@@ -183,10 +183,11 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     assert "Not in _toc.yml, so not in the book: chapters/zwei.md" in printed
     article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
     assert re.sub(r"\s+", " ", article.p.text).startswith(
-        "Zwei Dinge (in the full book) and that one (in the full book); “Zwei Dinge” (in the full book), these (in the full book) and some words. "
+        "Zwei Dinge (in the full book) and that one (in the full book); Zwei Dinge (in the full book), these (in the full book), "
+        "one (in the full book), two (in the full book) and some words. "
     )
     assert [[cell.text for cell in row.select("td")] for row in article.select("tbody tr")] == [["The book", "Zwei Dinge (in the full book)"]]
-    assert article.find_all("p")[-1].text.strip() == "It is so everywhere."
+    assert article.select("p:not(.meaning p)")[-1].text.strip() == "It is so everywhere."
     ways = BeautifulSoup((book / "_build" / "html" / "chapters" / "index.html").read_text("utf-8"), "html.parser").select(".path")
     assert [[link["href"] for link in way.select("ol a")] for way in ways] == [["eins.html", "#"]]
 
@@ -196,9 +197,9 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     status, printed = run(book, "build.py")
     assert status == 0, printed
     article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
-    assert [link["href"] for link in article.p.select("a.internal")[:3]] == ["zwei.html", "zwei.html", "zwei.html#zwei-1"]
+    assert [link["href"] for link in article.p.select("a.internal")[:5]] == ["zwei.html", "zwei.html", *["zwei.html#zwei-1"] * 2, "zwei.html"]
     assert article.select_one("a[href='zwei.html#term-word']").find_parent("strong")
-    assert article.find_all("p")[-1].text.split("\n")[:2] == ["It is so everywhere.", "It is so on the farm."]
+    assert article.select("p:not(.meaning p)")[-1].text.split("\n")[:2] == ["It is so everywhere.", "It is so on the farm."]
     (book / "_toc.yml").write_text(toc)
     test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`drei`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
     status, printed = run(book, "build.py")

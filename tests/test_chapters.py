@@ -265,6 +265,8 @@ def test_a_fork_asks_for_other_numbers_and_for_less(our_numbers):
     assert standard.exercise_faults(page) == standard.question_faults(page) == []
     asked = [standard.is_asked(check) for check in (standard.wrong_time, standard.exercise_faults, "terms", "citations")]
     assert asked == [False, True, False, True]
+    with pytest.raises(ValueError, match="off: not_run_in_order, time is no check of the house; those are figures_without_alt_text, .*citations$"):
+        standard.refuse_unknown(["time", "terms", "not_run_in_order"])  # the last holds always
     for decorator, kept in [(standard.asked("terms"), False), (standard.asked("cards"), True), (standard.asked("cards", page="nowhere"), False)]:
         assert (decorator(print) is print) == kept
 

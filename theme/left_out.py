@@ -11,6 +11,8 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join
 
 WHERE = " (in the full book)"
@@ -60,8 +62,17 @@ def forget(app, env, docnames):
     vars(env).pop("pages_left_out", None)
 
 
+def in_the_full_book(words):
+    return nodes.inline("", words + WHERE, classes=["left-out"])
+
+
+def with_label(found, label):
+    """Return the Page that has a label; None if there is none."""
+    return next((page for page in found.values() if label.lower() in page.labels), None)
+
+
 def soften(app, env, node, contnode):
-    """Return the words of a reference into a page that is left out; None for every other, which stays a mistake."""
+    """Return the words of a role into a page that is left out; None for every other, which stays a mistake."""
     kind, target, found = node.get("reftype"), node.get("reftarget", ""), pages(env)
     words = contnode.astext()
     if kind == "term":
@@ -69,11 +80,24 @@ def soften(app, env, node, contnode):
         return nodes.inline(words, words, classes=["left-out"]) if known else None
     if kind == "doc":
         page = found.get(docname_join(node.get("refdoc", env.docname), target))
-        words = words if node.get("refexplicit") else page and page.title
     else:
-        page = next((page for page in found.values() if target.lower() in page.labels), None)
-        words = words if node.get("refexplicit") else page and f"“{page.title}”"
-    return nodes.inline("", words + WHERE, classes=["left-out"]) if page else None
+        page = with_label(found, target)
+    return in_the_full_book(words if node.get("refexplicit") else page.title) if page else None
+
+
+class SoftenLinks(SphinxPostTransform):
+    """Do the same with Markdown's links, of which MyST asks nobody else."""
+
+    default_priority = 8  # before MyST resolves them
+
+    def run(self):
+        found, labels = pages(self.env), self.env.domains["std"].anonlabels
+        for node in list(self.document.findall(addnodes.pending_xref)):
+            target = node.get("reftarget", "")
+            if node.get("reftype") == "myst" and target.lower() not in labels:
+                page = found.get(target) if node.get("refdomain") == "doc" else with_label(found, target)
+                if page:
+                    node.replace_self(in_the_full_book(node.astext() or page.title))
 
 
 def leave_out_rows(app, doctree, docname):
@@ -89,6 +113,7 @@ def leave_out_rows(app, doctree, docname):
 
 def setup(app):
     app.connect("env-before-read-docs", forget)
+    app.add_post_transform(SoftenLinks)
     app.connect("missing-reference", soften)
     app.connect("doctree-resolved", leave_out_rows)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
