@@ -12,10 +12,10 @@ import tomllib
 from decimal import Decimal
 from statistics import median
 
+import own_table
 from nbformat.v4 import new_markdown_cell, new_notebook
 
 import chapters
-import own_table
 
 CLOSING = ["Summary", "Symbols", "Where to go next"]
 ASKED = tomllib.loads((chapters.BOOK / "pyproject.toml").read_text("utf-8"))["tool"]["book"]

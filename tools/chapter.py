@@ -10,13 +10,13 @@ import os
 import re
 import sys
 
+import execute
+import left_out  # in theme/: see chapters.py
 import nbformat
 import yaml
 from sphinx_external_toc.parsing import MalformedError, parse_toc_data
 
 import chapters
-import execute
-import left_out  # in theme/: see chapters.py
 
 TEMPLATE = "my-chapter"
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -143,7 +143,7 @@ def sentences_about(path):
 
 def drop(name):
     """Take a page out of `_toc.yml`; its file stays."""
-    root, *others = chapters.pages()
+    others = chapters.pages()[1:]
     path = next((page for page in others if page.stem == name), None)
     if path is None:
         raise ValueError(f"NAME must be a page of _toc.yml other than its root, but is {name!r}; those are {', '.join(page.stem for page in others)}.")

@@ -16,7 +16,7 @@ from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 BOOK = Path(__file__).resolve().parents[1]
 sys.path.append(str(BOOK / "theme"))  # what the site is made with, where a tool needs it too
-import own_table  # noqa: E402
+import own_table
 
 
 def contents():
