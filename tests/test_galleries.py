@@ -13,6 +13,7 @@ import definitions
 import downloads
 import galleries
 import nbformat
+import own_table
 import pytest
 import standard
 from bs4 import BeautifulSoup
@@ -296,7 +297,7 @@ def test_a_page_offers_its_notebook_as_it_is_and_one_to_work_in(html, site, path
     links = [link["href"] for link in offered]
     assert links == [f"../_sources/chapters/{path.stem}.ipynb", f"../_sources/chapters/{path.stem}-to-work-in.ipynb"]
     as_it_is, to_work_in = (nbformat.read((site / "chapters" / link).resolve(), as_version=4) for link in links)
-    stored = standard.load(path)
+    stored = own_table.as_shown(chapters.read(path))
     if any("import helpers" in cell.source for _, cell in chapters.code_cells(stored)):
         openers = [notebook.cells.pop(0) for notebook in (as_it_is, to_work_in)]
         assert [opener.source.startswith("# Opened alone? `helpers` is a folder of the book") for opener in openers] == [True, True]
