@@ -9,7 +9,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub worksheets key grade test check check-fork links execute kinds bench pins clean
+.PHONY: book live live-check pdf epub worksheets key grade test check check-fork chapter drop links execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
 	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
@@ -33,13 +33,19 @@ test: $(READY)            ## Re-execute every chapter, build the site, open it i
 	$(BIN)/python -m pytest
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
-	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"
+	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_galleries.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"
 
 check-fork: book          ## What a fork still has to change, and what it has broken
 	$(BIN)/python tools/check_fork.py
 
 links: $(READY)           ## Ask for every address outside of the book that a page names (needs a network)
 	$(BIN)/jupyter-book build --builder linkcheck --path-output _build/links .
+
+chapter: $(READY)         ## Begin a chapter from the template: make chapter NAME=my-chapter
+	$(BIN)/python tools/chapter.py new "$(NAME)"
+
+drop: $(READY)            ## Leave a page out of the book: make drop NAME=topics
+	$(BIN)/python tools/chapter.py drop "$(NAME)"
 
 execute: $(READY)         ## Re-execute the chapters that are stale, in place
 	$(BIN)/python tools/execute.py

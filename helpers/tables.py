@@ -1,4 +1,4 @@
-"""The sensor table of a chapter: the wind farm of `data/`, or one that the reader brings.
+"""The sensor table of a chapter: the wind farm of `data/`, the book's own one there, or one that the reader brings.
 
 The chapter `data-sheet` describes the wind farm and says what the loader accepts.
 """
@@ -17,7 +17,8 @@ from helpers._checks import describe
 from helpers._needs import for_chapter
 from helpers._readings import CLOCK, DATE, NotATable, is_number, read_dates, read_numbers
 
-WIND_FARM = Path(__file__).parents[1] / "data" / "wind_farm.csv.xz"
+DATA = Path(__file__).parents[1] / "data"
+WIND_FARM = DATA / "wind_farm.csv.xz"
 #: What an axis says of the wind farm's sensors; each is there once for each of its turbines.
 LABELS = {
     f"{sensor}_{turbine}": f"{sensor.replace('_', ' ')} ({unit})"
@@ -34,6 +35,20 @@ LABELS = {
 }
 
 
+def book_table():
+    """Return the path of the book's table: the file in `data/` that is called `own_table`, or the wind farm if there is none.
+
+    Raises
+    ------
+    ValueError
+        If several files are called so, such as `own_table.csv` and `own_table.xlsx`.
+    """
+    own = sorted(DATA.glob("own_table.*"))
+    if len(own) > 1:
+        raise ValueError(f"The book can have one table of its own, but data has {len(own)}: {', '.join(path.name for path in own)}. Keep one.")
+    return own[0] if own else WIND_FARM
+
+
 def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, sheet=None, day_first=None):
     """Load a table of sensors, its dates in the first column and one sensor in each column after it.
 
@@ -45,7 +60,7 @@ def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, 
     ----------
     source : str or path, optional
         An `.xlsx` spreadsheet or a CSV file, which may be compressed (gzip, bzip2, xz, or alone in a ZIP). The default is
-        the file that the environment variable `BOOK_TABLE` names or, without it, the book's wind farm.
+        the file that the environment variable `BOOK_TABLE` names or, without it, the book's: see `book_table`.
     columns, rows : int, optional
         What a chapter needs: at least so many columns that vary, and so many rows without a gap in the first of them.
         If one of the two is given, columns that hold one value only are left out, and a column whose numbers are tiny
@@ -91,7 +106,7 @@ def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, 
 
     Examples
     --------
-    >>> table = load_table()
+    >>> table = load_table(WIND_FARM)
     >>> table.shape
     (8759, 28)
     >>> table.columns[:2].to_list()
@@ -101,7 +116,7 @@ def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, 
     >>> sum(table.attrs["missing"]["blank"].values())
     553
     """
-    path = Path(source or os.environ.get("BOOK_TABLE") or WIND_FARM).expanduser()
+    path = Path(source or os.environ.get("BOOK_TABLE") or book_table()).expanduser()
     if not path.is_file():
         raise FileNotFoundError(
             f"No table at {path.absolute()}: there is no such file. "

@@ -1,15 +1,18 @@
 """The chapter standard, as far as a program can tell: each check takes a page and returns its faults, one sentence each.
 
 A page is a notebook; a `.md` file becomes a notebook of one Markdown cell. Cells are counted from 1.
+Numbers and what is switched off stand in pyproject.toml, under [tool.book].
 """
 
 import ast
 import io
 import re
 import tokenize
+import tomllib
 from decimal import Decimal
 from statistics import median
 
+import own_table
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_markdown_cell, new_notebook
 
@@ -17,18 +20,21 @@ import chapters
 import solutions
 
 CLOSING = ["Summary", "Symbols", "Where to go next"]
-COLUMNS = 80  # of code, that fit into the page's column: test_galleries.py measures it
+ASKED = tomllib.loads((chapters.BOOK / "pyproject.toml").read_text("utf-8"))["tool"]["book"]
 HIDDEN = {"hide-input", "hide-cell", "remove-input", "remove-cell"}
 CODE_DIRECTIVES = ("code", "code-block", "code-cell", "literalinclude", "bibliography")
 
 
 def load(path):
-    """Return a page; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
+    """Return a page as it is shown; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
     if path.suffix == ".ipynb":
-        return chapters.read(path)
+        page = chapters.read(path)
+        if own_table.in_use():  # the time that a chapter tells is that with all sentences: others will be written in their place
+            page.metadata["minutes"] = reading_minutes(own_table.as_shown(chapters.read(path), own=False))
+        return own_table.as_shown(page)
     text = path.read_text("utf-8")
     given = [entry.strip() for line in re.findall(r"^% given: (.*)$", text, re.MULTILINE) for entry in line.split(", ")]
-    return new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})])
+    return own_table.as_shown(new_notebook(cells=[new_markdown_cell(text, metadata={"given": given})]))
 
 
 def markdown_cells(page):
@@ -178,8 +184,8 @@ def figures_without_alt_text(page):
     for number, cell in chapters.code_cells(page):
         if any("image/png" in output.get("data", {}) for output in cell.outputs):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
-            if len(alt) < 60:
-                found.append(f"cell {number}: its figure needs alt text of at least 60 characters, and has {len(alt)}")
+            if len(alt) < ASKED["alt_text"]:
+                found.append(f"cell {number}: its figure needs alt text of at least {ASKED['alt_text']} characters, and has {len(alt)}")
     for number, cell in markdown_cells(page):
         text = without_code(cell.source)
         found += [f"cell {number}: the image {target} has no alt text" for target in re.findall(r"!\[\s*\]\(([^)]*)\)", text)]
@@ -224,12 +230,13 @@ def logical_lines(source):
 
 
 def long_cells(page):
-    """Visible code cells of more than 25 lines, or of more than 5 in the median, where wrapped ones count once."""
+    """Visible code cells with too many lines, or with too many in the median, where wrapped ones count once."""
+    most, usual = ASKED["visible_lines"], ASKED["typical_lines"]
     visible = [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
     lengths = {number: len(cell.source.strip().splitlines()) for number, cell in visible}
-    found = [f"cell {number}: {length} lines of code, more than 25" for number, length in lengths.items() if length > 25]
+    found = [f"cell {number}: {length} lines of code, more than {most}" for number, length in lengths.items() if length > most]
     typical = median(logical_lines(cell.source) for _, cell in visible) if visible else 0
-    return found + [f"the median cell has {typical} lines, more than 5"] * (typical > 5)
+    return found + [f"the median cell has {typical} lines, more than {usual}"] * (typical > usual)
 
 
 def unlabelled_folds(page):
@@ -246,7 +253,8 @@ def unlabelled_folds(page):
 def wide_lines(page):
     """Lines of code that would scroll sideways at a window of 1280 pixels, folded cells and solutions included."""
     lines = [(number, line) for number, cell in chapters.code_cells(page) for line in cell.source.splitlines()]
-    return [f"cell {number}: {len(line)} characters, more than {COLUMNS}: {line.strip()}" for number, line in lines if len(line) > COLUMNS]
+    most = ASKED["columns"]
+    return [f"cell {number}: {len(line)} characters, more than {most}: {line.strip()}" for number, line in lines if len(line) > most]
 
 
 def code_without_prose(page):
@@ -303,9 +311,9 @@ def cited(page):
 
 
 def terms(page):
-    """Return (term, whether it is bold) for each reference to the glossary, in order."""
-    roles = re.findall(r"(\*\*)?\{term\}`([^`]+)`", text_of(page))
-    return [(re.sub(r".*<(.*)>$", r"\1", role.replace("\n", " ")).strip().lower(), bool(stars)) for stars, role in roles]
+    """Return the term of each reference to the glossary, in order."""
+    roles = re.findall(r"\{term\}`([^`]+)`", text_of(page))
+    return [re.sub(r".*<(.*)>$", r"\1", role.replace("\n", " ")).strip().lower() for role in roles]
 
 
 def defined_terms(page):
@@ -315,13 +323,11 @@ def defined_terms(page):
 
 
 def glossary_faults(glossary, pages):
-    """Terms that are not defined, not used, not bold where they are used first, or out of the alphabet's order."""
+    """Terms that are not defined, not used, or out of the alphabet's order."""
     names = defined_terms(glossary)
-    used = [use for page in pages for use in terms(page)]
-    first = dict(reversed(used))
-    found = [f"'{term}' is not in the glossary" for term in first if term not in map(str.lower, names)]
-    found += [f"no page uses the term '{name}'" for name in names if name.lower() not in first]
-    found += [f"'{term}' is not bold at its first use" for term, bold in first.items() if not bold]
+    used = dict.fromkeys(term for page in pages for term in terms(page))
+    found = [f"'{term}' is not in the glossary" for term in used if term not in map(str.lower, names)]
+    found += [f"no page uses the term '{name}'" for name in names if name.lower() not in used]
     if names != sorted(names, key=str.lower):
         found.append("the glossary is not in alphabetical order")
     return found
@@ -351,16 +357,16 @@ def incomplete_frame(page):
 def wrong_time(page):
     """A chapter says the minutes that its page takes to read."""
     told = re.search(r"\*\*Time:\*\* (.*?) to read", text_of(page))
-    wanted = f"{reading_minutes(page)} minutes"
+    wanted = f"{page.metadata.get('minutes') or reading_minutes(page)} minutes"
     return [] if told and told[1] == wanted else [f"the opening says '{told and told[1]}' to read, but the page takes {wanted}"]
 
 
 def exercise_faults(page):
-    """At least three exercises, each with a label and a solution of its own."""
+    """Enough exercises, each with a label and a solution of its own."""
     text = text_of(page)
     posed = re.findall(r"\{exercise(?:-start)?\}[^\n]*\n(?::(?!label)[^\n]*\n)*(?::label: (\S+))?", text)
     solved = re.findall(r"\{solution-start\} (\S+)", text)
-    found = [] if len(posed) >= 3 else [f"{len(posed)} exercises, fewer than 3"]
+    found = [] if len(posed) >= ASKED["exercises"] else [f"{len(posed)} exercises, fewer than {ASKED['exercises']}"]
     found += ["an exercise has no label"] * posed.count("")
     found += [f"the label {label} is used twice" for label in set(posed) - {""} if posed.count(label) > 1]
     found += [f"the exercise {label} has no solution" for label in posed if label and label not in solved]
@@ -395,9 +401,9 @@ def solution_faults(page):
 
 
 def question_faults(page):
-    """At least two self-check questions, each with at least two answers and feedback for every answer."""
+    """Enough self-check questions, each with at least two answers and feedback for every answer."""
     questions = re.findall(r"^\*\*[^\n]+\*\*\n+((?:```\{dropdown\}.*?^```\s*)+)", text_of(page), re.DOTALL | re.MULTILINE)
-    found = [] if len(questions) >= 2 else [f"{len(questions)} self-check questions, fewer than 2"]
+    found = [] if len(questions) >= ASKED["questions"] else [f"{len(questions)} self-check questions, fewer than {ASKED['questions']}"]
     for turn, answers in enumerate(questions, start=1):
         each = re.findall(r"```\{dropdown\}([^\n]*)\n(.*?)^```", answers, re.DOTALL | re.MULTILINE)
         if len(each) < 2:
@@ -406,19 +412,47 @@ def question_faults(page):
     return found
 
 
-OF_A_PAGE = [
-    not_run_in_order,
-    unclean_outputs,
-    figures_without_alt_text,
-    knob_faults,
-    unstable_sorts,
-    unbacked_numbers,
-    broken_directives,
-    headings_out_of_order,
-    wrong_language,
-    long_cells,
-    unlabelled_folds,
-    wide_lines,
-    code_without_prose,
-]
-OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, solution_faults, question_faults]
+def prerequisite_faults(teaching, openings):
+    """Chapters, by name with their openings' line, of which the table for teachers does not say what they build on.
+
+    Its rows on chapters that are not in the book are not looked at: the page leaves them out.
+    """
+    pages_in = re.compile(r"\{doc\}`([\w-]+)`").findall
+    table = dict(re.findall(r"^\| \{doc\}`([\w-]+)` \|(.*)\|$", teaching, re.MULTILINE))
+    found = [f"the table has no row that begins with | {{doc}}`{name}` |" for name in openings if name not in table]
+    for name, line in openings.items():
+        told, wanted = set(pages_in(table.get(name, line))), set(pages_in(line))
+        found += [f"the row on {name} does not name {other}, on which its opening says that it builds" for other in sorted(wanted - told)]
+        found += [f"the row on {name} names {other}, which its opening does not" for other in sorted(told - wanted)]
+    return found
+
+
+#: Without these a page shows readers something broken: they hold in every fork.
+ALWAYS = [not_run_in_order, unclean_outputs, knob_faults, broken_directives, headings_out_of_order, wrong_language]
+#: What this house asks of every page, and of a chapter.
+HOUSE = [figures_without_alt_text, unstable_sorts, unbacked_numbers, long_cells, unlabelled_folds, wide_lines, code_without_prose]
+HOUSE_OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, solution_faults, question_faults]
+OF_THE_BOOK = ["home", "cards", "teaching", "terms", "citations"]
+
+
+def is_asked(check):
+    """Return whether pyproject.toml asks for a check of the house, a function of a page or the name of one of the book."""
+    return getattr(check, "__name__", check) not in ASKED["off"]
+
+
+def refuse_unknown(off):
+    """Raise a ValueError if a name that is switched off is none of a check of the house."""
+    known = [*(check.__name__ for check in HOUSE + HOUSE_OF_A_CHAPTER), *OF_THE_BOOK]
+    if unknown := sorted(set(off) - set(known)):
+        raise ValueError(f"pyproject.toml, [tool.book], off: {', '.join(unknown)} is no check of the house; those are {', '.join(known)}")
+
+
+refuse_unknown(ASKED["off"])
+OF_A_PAGE = ALWAYS + list(filter(is_asked, HOUSE))
+OF_A_CHAPTER = list(filter(is_asked, HOUSE_OF_A_CHAPTER))
+
+
+def asked(check=None, *, page=None):
+    """Keep a test of the whole book if its check is asked for, and if `_toc.yml` has the page that it is about."""
+    there = page is None or any(path.stem == page for path in chapters.pages())
+    return lambda test: test if there and (check is None or is_asked(check)) else None

@@ -18,6 +18,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import helpers
 import helpers.mixtures
+from helpers.tables import WIND_FARM
 
 # --- rows that can have a density ----------------------------------------------------------------------------------------
 
@@ -29,7 +30,7 @@ def sensors(n_rows=500, **more):
 
 
 def test_point_masses_of_the_wind_farm_are_its_stopped_sensor():
-    pair = helpers.load_table().iloc[:, :2].dropna()
+    pair = helpers.load_table(WIND_FARM).iloc[:, :2].dropna()
     rest = helpers.drop_point_masses(pair)
     assert rest.attrs["point_masses"] == {pair.columns[0]: {0.0: 152}}
     assert len(pair) - len(rest) == 152

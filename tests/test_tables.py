@@ -20,6 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from helpers import load_table, tables
+from helpers import tables
 from helpers.tables import WIND_FARM
 
 WIND_FARM_SHA256 = "78d4c2878274fdb42889c016fda98896365f61ee3f4dc18563c45b57fb29b8d2"
@@ -53,8 +54,8 @@ def counts(table):
 
 
 def test_axes_say_the_wind_farms_sensors_with_units_and_a_readers_as_they_are(tmp_path):
-    labels = load_table().attrs["labels"]
-    assert list(labels) == list(load_table().columns)
+    labels = load_table(WIND_FARM).attrs["labels"]
+    assert list(labels) == list(load_table(WIND_FARM).columns)
     assert labels["wind_speed_R80711"] == labels["wind_speed_R80790"] == "wind speed (m/s)"
     assert all(label.endswith(")") for label in labels.values())
     path = tmp_path / "own.csv"
@@ -66,8 +67,8 @@ def test_the_wind_farm_is_the_table_that_the_script_made():
     assert hashlib.sha256(WIND_FARM.read_bytes()).hexdigest() == WIND_FARM_SHA256
 
 
-def test_the_wind_farm_is_loaded_by_default_with_its_dirt():
-    table = load_table()
+def test_the_wind_farm_is_loaded_with_its_dirt():
+    table = load_table(WIND_FARM)
     assert table.shape == (8759, 28)
     assert table.columns[:2].to_list() == ["wind_speed_R80711", "power_R80711"]
     assert (table.dtypes == float).all()
@@ -162,7 +163,17 @@ def test_the_environment_names_a_table_and_the_argument_comes_first(save, monkey
     assert load_table().columns.to_list() == ["flow", "heat"]
     assert load_table(WIND_FARM).shape == (8759, 28)
     monkeypatch.setenv("BOOK_TABLE", "")
-    assert load_table().shape == (8759, 28)
+    pd.testing.assert_frame_equal(load_table(), load_table(tables.book_table()))
+
+
+def test_a_table_of_its_own_is_the_books(save, monkeypatch):
+    monkeypatch.setattr(tables, "DATA", save(SMALL, "other.csv").parent)
+    assert tables.book_table() == WIND_FARM and load_table().shape == (8759, 28)
+    own = save(SMALL, "own_table.csv")
+    assert tables.book_table() == own and load_table().columns.to_list() == ["flow", "heat"]
+    save(SMALL, "own_table.csv.gz")
+    with pytest.raises(ValueError, match=r"data has 2: own_table\.csv, own_table\.csv\.gz\. Keep one"):
+        load_table()
 
 
 def test_dates_get_to_utc_and_into_order(save):

@@ -3,11 +3,15 @@
 A page holds the definitions of the terms that it uses, hidden, and each link names its own as its description, which
 screen readers say. terms.js shows them; without scripts, or in a browser without popovers, the link leads to the
 glossary, as before. The kept extensions for this fetch a script of 40 KB from another host, and one page a term.
+
+Where the book, in the order of `_toc.yml`, uses a term first, it is set in bold.
 """
 
 import re
 
 from docutils import nodes
+from sphinx.addnodes import pending_xref
+from sphinx.transforms.post_transforms import SphinxPostTransform
 
 SCRIPT = "terms.js"
 LINK = re.compile(r'<a class="reference internal" href="(?P<page>[^"#]+)#(?P<term>term-[\w.-]+)"')
@@ -54,7 +58,39 @@ def lay_under(app, pagename, templatename, context, doctree):
         context["script_files"] = [script for script in context["script_files"] if SCRIPT not in str(script.filename)]
 
 
+def terms(doctree):
+    """Yield (term in small letters, node) for each reference to the glossary that is not resolved yet, in order."""
+    for node in doctree.findall(pending_xref):
+        if node["reftype"] == "term":
+            yield node["reftarget"].lower(), node
+
+
+def find_first(app, env):
+    """Find the page that uses each term first."""
+    env.first_pages = {}
+    for docname in env.external_site_map:
+        for term, _ in terms(env.get_doctree(docname)) if docname in env.found_docs else ():
+            env.first_pages.setdefault(term, docname)
+    return []
+
+
+class BoldAtFirst(SphinxPostTransform):
+    """Set each term in bold where the book uses it first, if it does not stand so in the source."""
+
+    default_priority = 5  # before references are resolved
+
+    def run(self):
+        seen = set()
+        for term, node in list(terms(self.document)):
+            first = self.env.first_pages.get(term) == self.env.docname and term not in seen
+            seen.add(term)
+            if first and not isinstance(node.parent, nodes.strong):
+                node.replace_self(nodes.strong("", "", node.deepcopy()))
+
+
 def setup(app):
+    app.connect("env-updated", find_first)
+    app.add_post_transform(BoldAtFirst)
     app.add_js_file(SCRIPT, loading_method="defer")
     app.connect("html-page-context", lay_under, priority=850)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -7,6 +7,7 @@ a cell for a reader who opens the file alone, on Colab for example, where `impor
 from pathlib import Path
 
 import nbformat
+import own_table
 import solutions
 from nbformat.v4 import new_code_cell
 
@@ -48,10 +49,10 @@ def put_opener(app, error):
     for path in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
         if f'"{OPENER}"' in path.read_text("utf-8"):
             continue  # of a page that was not written anew
-        notebook = nbformat.read(path, as_version=4)
+        notebook = own_table.as_shown(nbformat.read(path, as_version=4))
         if any(cell.cell_type == "code" and "import helpers" in cell.source for cell in notebook.cells):
             notebook.cells.insert(0, opener(options["repository_url"], options["repository_branch"]))
-            nbformat.write(notebook, path)
+        nbformat.write(notebook, path)
 
 
 def work_name(source):

@@ -14,7 +14,9 @@ from functools import lru_cache
 from html import escape
 from urllib.parse import quote
 
+import left_out
 import nbformat
+import own_table
 import solutions
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -115,7 +117,7 @@ def figure_of(cell):
 @lru_cache(maxsize=None)
 def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
-    notebook = nbformat.read(path, as_version=4)
+    notebook = own_table.as_shown(nbformat.read(path, as_version=4))
     title = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
     section, minutes = "", None
     figures, exercises = [], []
@@ -292,7 +294,10 @@ class ChapterCards(Gallery):
 
 
 class ChapterPath(Gallery):
-    """A way through the book: a name, a sentence, its chapters in order, and how long they take together."""
+    """A way through the book: a name, a sentence, its chapters in order, and how long they take together.
+
+    Chapters that `_toc.yml` leaves out are passed over; a path of fewer than two is none.
+    """
 
     required_arguments = 1
     final_argument_whitespace = True
@@ -301,9 +306,12 @@ class ChapterPath(Gallery):
 
     def run(self):
         folder = self.env.docname.rpartition("/")[0]
+        walked = [f"{folder}/{name}".lstrip("/") for name in self.options["chapters"].split()]
+        walked = [docname for docname in walked if docname not in left_out.pages(self.env)]
+        if len(walked) < 2:
+            return []  # nowhere to go
         items, total = [], 0
-        for name in self.options["chapters"].split():
-            docname = f"{folder}/{name}".lstrip("/")
+        for docname in walked:
             chapter = self.chapter(docname)
             minutes = chapter and chapter.minutes or 0
             total += minutes
@@ -331,6 +339,8 @@ class ChapterGuide(Gallery):
     def run(self):
         docname = f"{self.env.docname.rpartition('/')[0]}/{self.arguments[0]}".lstrip("/")
         chapter = self.chapter(docname)
+        if chapter and docname not in self.env.external_site_map:
+            return []  # left out of the book: see left_out.py
         stated = chapter and goals(nbformat.read(self.env.doc2path(docname), as_version=4).cells[0].source)
         if not stated:
             logger.warning(f"chapter-guide: {self.arguments[0]} is no notebook that opens with what the reader will be able to do", location=self.get_location())

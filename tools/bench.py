@@ -25,11 +25,12 @@ from sklearn.neighbors import KernelDensity
 from threadpoolctl import threadpool_limits
 
 import helpers
+from helpers.tables import WIND_FARM
 
 
 def wind_pair():
     """Return a sweep over the pair of the chapter on choosing K, finer than its own: the data and the models."""
-    X = helpers.drop_point_masses(helpers.load_table().iloc[:, :2].dropna()).to_numpy()
+    X = helpers.drop_point_masses(helpers.load_table(WIND_FARM).iloc[:, :2].dropna()).to_numpy()
     settings = {"init_params": "random_from_data", "max_iter": 500}
     return X, [GaussianMixture(K, random_state=seed, **settings) for K in range(2, 51, 3) for seed in range(3)]
 

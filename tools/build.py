@@ -185,3 +185,5 @@ if __name__ == "__main__":
     if faults := build(site_of(wanted), wanted):
         sys.exit("\n".join(faults))
     print(f"The book is built: open {chapters.name(site_of(wanted))}/index.html")
+    if unused := chapters.left_out():
+        print("Not in _toc.yml, so not in the book:", ", ".join(map(chapters.name, unused)))

@@ -15,23 +15,43 @@ import yaml
 from sphinx_external_toc.parsing import MalformedError, parse_toc_yaml
 
 BOOK = Path(__file__).resolve().parents[1]
-sys.path.append(str(Path(__file__).resolve().parents[1] / "theme"))
-import solutions  # noqa: E402  the book's Sphinx extensions read the same marks
+sys.path.append(str(BOOK / "theme"))  # what the site is made with, where a tool needs it too
+import own_table  # noqa: E402
+import solutions  # noqa: E402
+
+
+def contents():
+    """Return the site map that `_toc.yml` is."""
+    try:
+        return parse_toc_yaml(BOOK / "_toc.yml")
+    except (yaml.YAMLError, MalformedError, UnicodeDecodeError) as error:
+        raise ValueError(f"_toc.yml: not a readable table of contents ({error})") from error
+
+
+def page(name):
+    """Return the path of the page that `_toc.yml` calls `name`; a missing file is an error."""
+    files = [path for path in (BOOK / f"{name}.ipynb", BOOK / f"{name}.md") if path.exists()]
+    if not files:
+        raise FileNotFoundError(f"_toc.yml names {name}, but there is no {name}.ipynb or {name}.md")
+    return files[0]
 
 
 def pages():
-    """Return the path of every page that `_toc.yml` names, in order; a missing file is an error."""
-    try:
-        names = list(parse_toc_yaml(BOOK / "_toc.yml"))
-    except (yaml.YAMLError, MalformedError, UnicodeDecodeError) as error:
-        raise ValueError(f"_toc.yml: not a readable table of contents ({error})") from error
-    found = []
-    for name in names:
-        files = [path for path in (BOOK / f"{name}.ipynb", BOOK / f"{name}.md") if path.exists()]
-        if not files:
-            raise FileNotFoundError(f"_toc.yml names {name}, but there is no {name}.ipynb or {name}.md")
-        found.append(files[0])
-    return found
+    """Return the path of every page that `_toc.yml` names, in order."""
+    return [page(name) for name in contents()]
+
+
+def numbered():
+    """Return the path of every chapter, in order: the notebooks of the parts that `_toc.yml` numbers."""
+    names = [str(name) for part in contents().root.subtrees if part.numbered for name in part.items]
+    return [path for path in map(page, names) if path.suffix == ".ipynb"]
+
+
+def left_out():
+    """Return the path of every page that stands beside those of the book, but not in `_toc.yml`."""
+    used = pages()
+    beside = {path for folder in {page.parent for page in used} for path in folder.iterdir()}
+    return sorted(path for path in beside - set(used) if path.suffix in (".ipynb", ".md"))
 
 
 def notebooks():
@@ -60,6 +80,14 @@ def name(path):
     """Return `path` as a reader of the repository writes it."""
     path = Path(path)
     return path.relative_to(BOOK).as_posix() if path.is_relative_to(BOOK) else str(path)
+
+
+def sentences_of_the_table():
+    """Return each sentence that is shown only while the wind farm is the book's table, with file and cell.
+
+    With another table an instructor writes them anew; alternative texts of figures are among them.
+    """
+    return [f"{name(path)}, cell {number}: {text}" for path in notebooks() for number, text in own_table.marked(read(path))]
 
 
 def code_cells(notebook):

@@ -108,11 +108,17 @@ async def main(paths):
     return sum(faults, [])
 
 
-if __name__ == "__main__":
+def settle_environment():
+    """Set what kernels are started with."""
     # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     # The book shows its own table, whatever table the reader is working on.
-    os.environ.pop("BOOK_TABLE", None)
+    if table := os.environ.pop("BOOK_TABLE", ""):
+        print(f"BOOK_TABLE={table} is not used here: the book shows its own table. To make yours the book's, see README.md.", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    settle_environment()
     try:
         if sys.argv[1:]:
             stale = [Path(argument).resolve() for argument in sys.argv[1:]]

@@ -243,8 +243,11 @@ def book_files():
     for path in sorted((chapters.BOOK / "helpers").iterdir()):
         if path.is_file():
             yield f"book/helpers/{path.name}", path.read_bytes()
-    for path in sorted((chapters.BOOK / "data").glob("*.xz")):
-        yield f"book/data/{path.name}", lzma.decompress(path.read_bytes())
+    for path in sorted((chapters.BOOK / "data").iterdir()):
+        if path.suffix == ".xz":
+            yield f"book/data/{path.name}", lzma.decompress(path.read_bytes())
+        elif path.stem.startswith("own_table"):
+            yield f"book/data/{path.name}", path.read_bytes()
 
 
 def checks(notebook):

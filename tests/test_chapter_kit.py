@@ -1,0 +1,264 @@
+"""A chapter is begun, left out or put into another order by a command or in `_toc.yml` alone; a table of its own is the book's."""
+
+import re
+import shutil
+
+import chapter
+import execute
+import left_out
+import nbformat
+import own_table
+import pytest
+import standard
+import test_tools
+from bs4 import BeautifulSoup
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from sphinx_external_toc.parsing import parse_toc_yaml
+from test_tools import METADATA, book, run, save  # noqa: F401
+
+import chapters
+
+PARTS = """\
+format: jb-book
+root: chapters/index
+parts:
+  - caption: One
+    numbered: true
+    chapters: # two of them
+      - file: chapters/eins
+      - file: chapters/zwei
+        sections:
+          - file: chapters/drei
+  - caption: Back
+    chapters:
+      - file: "chapters/teaching"
+"""
+TEACHING = "# Teaching\n\n| Chapter | builds on |\n|---|---|\n| {doc}`eins` | nothing |\n| {doc}`zwei` | {doc}`eins` |\n\nMore.\n"
+
+
+@pytest.fixture
+def parts(book):  # noqa: F811
+    """A book with two chapters, a page below one of them, and a page for teachers."""
+    (book / "_toc.yml").write_text(PARTS)
+    for name in ("zwei", "drei"):
+        shutil.copy(test_tools.chapter(book), book / "chapters" / f"{name}.ipynb")
+    (book / "chapters" / "teaching.md").write_text(TEACHING)
+    return book
+
+
+def names(book):  # noqa: F811
+    return [name.removeprefix("chapters/") for name in parse_toc_yaml(book / "_toc.yml")]
+
+
+def files(book):  # noqa: F811
+    return {path.relative_to(book).as_posix(): path.read_bytes() for path in sorted((book / "chapters").iterdir())} | {"_toc.yml": (book / "_toc.yml").read_bytes()}
+
+
+# --- a new chapter --------------------------------------------------------------------------------------------------------
+
+
+def test_a_new_chapter_is_executed_entered_and_passes_every_check(parts):
+    status, printed = run(parts, "chapter.py", "new", "vier-2")
+    assert status == 0, printed
+    path = parts / "chapters" / "vier-2.ipynb"
+    assert names(parts) == ["index", "eins", "zwei", "drei", "vier-2", "teaching"]
+    assert "{doc}`zwei` | {doc}`eins` |\n| {doc}`vier-2` | nothing |\n\nMore." in (parts / "chapters" / "teaching.md").read_text()
+    assert chapters.faults(path) == []
+    page = standard.load(path)
+    for check in standard.ALWAYS + standard.HOUSE + standard.HOUSE_OF_A_CHAPTER:
+        assert check(page) == [], check.__name__
+    assert standard.headings(page)[0] == (1, "Vier 2")
+    assert standard.prerequisite_faults((parts / "chapters" / "teaching.md").read_text(), {"vier-2": " nothing."}) == []
+    assert "my-chapter" not in path.read_text("utf-8")
+    assert not list(parts.rglob("*.unfinished"))
+
+
+@pytest.mark.parametrize("name", ["eins", "teaching", "Vier", "vier_2", "-vier", "vier-", "../vier", "vier.ipynb", ""])
+def test_a_name_that_is_taken_or_none_is_refused(parts, name):
+    before = files(parts)
+    with pytest.raises(ValueError, match="^NAME must be ") as refused:
+        chapter.new(name)
+    assert repr(name) in str(refused.value) or f"chapters/{name}." in str(refused.value)
+    assert files(parts) == before
+
+
+def stops(*_):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("step", ["execute", "enter"])
+def test_a_chapter_that_is_broken_off_leaves_nothing(parts, step, monkeypatch):
+    before = files(parts)
+    if step == "execute":
+        monkeypatch.setattr(execute, "main", stops)
+    else:
+        async def executed(paths):
+            return []
+
+        replace = chapter.replace
+        monkeypatch.setattr(execute, "main", executed)
+        monkeypatch.setattr(chapter, "replace", lambda path, text: stops() if path.name == "_toc.yml" else replace(path, text))
+    with pytest.raises(KeyboardInterrupt):
+        chapter.new("vier")
+    assert files(parts) == before
+
+
+def test_a_table_of_contents_that_has_no_place_says_so(parts):
+    (parts / "_toc.yml").write_text(PARTS.replace("    numbered: true\n", ""))
+    status, printed = run(parts, "chapter.py", "new", "vier")
+    assert (status, printed) == (1, "_toc.yml has no part with `numbered: true` and a chapter in it, so there is no place for a new one.\n")
+    (parts / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\nparts: [{numbered: true, chapters: [{file: chapters/eins}]}]\n")
+    with pytest.raises(ValueError, match="edit the file by hand"):
+        chapter.new("vier")
+    assert not (parts / "chapters" / "vier.ipynb").exists()
+
+
+# --- a page that is left out ----------------------------------------------------------------------------------------------
+
+
+def test_a_page_is_dropped_with_what_is_below_it_and_a_part_that_is_left_empty(parts):
+    before = (parts / "chapters" / "zwei.ipynb").read_bytes()
+    assert chapter.drop("zwei") == []
+    assert names(parts) == ["index", "eins", "teaching"]
+    assert (parts / "chapters" / "zwei.ipynb").read_bytes() == before
+    assert [path.stem for path in chapters.left_out()] == ["drei", "zwei"]
+    chapter.drop("eins")
+    assert names(parts) == ["index", "teaching"]
+    assert (parts / "_toc.yml").read_text() == "format: jb-book\nroot: chapters/index\nparts:\n  - caption: Back\n    chapters:\n      - file: \"chapters/teaching\"\n"
+
+
+def test_what_still_points_to_a_dropped_page_is_named(parts):
+    notebook = new_notebook(cells=[new_markdown_cell("# Zwei\n\n```{exercise}\n:label: zwei-1\n```"), new_code_cell("'{doc}`zwei`'")], metadata=METADATA)
+    nbformat.write(notebook, parts / "chapters" / "zwei.ipynb")
+    save(parts, new_notebook(cells=[new_markdown_cell("# Eins\n\nSee {doc}`zwei`.\nOr {doc}`this <zwei>`.\nNot {doc}`zweite`."), new_markdown_cell("{ref}`zwei-1`\n[it](zwei.ipynb)")], metadata=METADATA))
+    status, printed = run(parts, "chapter.py", "drop", "zwei")
+    assert status == 0, printed
+    assert printed.partition("without it:\n")[2].splitlines() == [
+        "chapters/eins.ipynb, cell 1: See {doc}`zwei`.",
+        "chapters/eins.ipynb, cell 1: Or {doc}`this <zwei>`.",
+        "chapters/eins.ipynb, cell 2: {ref}`zwei-1`",
+        "chapters/eins.ipynb, cell 2: [it](zwei.ipynb)",
+    ]
+
+
+@pytest.mark.parametrize("name", ["index", "vier", "zwe", ""])
+def test_only_a_page_can_be_dropped(parts, name):
+    before = files(parts)
+    told = f"NAME must be a page of _toc.yml other than its root, but is {name!r}; those are eins, zwei, drei, teaching."
+    with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+        chapter.drop(name)
+    assert files(parts) == before
+
+
+def test_what_can_be_referred_to_on_a_page(tmp_path):
+    text = "(Here)=\n# How *many* $K$, {term}`terms <term>`?\n\n:::{figure} a.png\n:name: seen\n:::\n\n$$\nx\n$$ (sum)\n\n```{glossary}\nSome word\n  It.\n```\n"
+    (tmp_path / "page.md").write_text(text)
+    assert left_out.read(tmp_path / "page.md") == left_out.Page("How many K, terms?", {"here", "seen", "sum"}, {"some word"})
+
+
+# --- the built book ---------------------------------------------------------------------------------------------------------
+
+POINTING = """# Eins
+
+{doc}`zwei` and {doc}`that one <zwei>`; {ref}`zwei-1`, {ref}`these <zwei-1>`, [one](zwei.md), [two](#zwei-1) and {term}`some words <word>`. {cite:p}`someone`
+
+| Page | builds on |
+|---|---|
+| {doc}`zwei` | nothing |
+| {doc}`index` | {doc}`zwei` |
+
+It is so everywhere.
+It is so on the farm. <!-- wind farm -->
+"""
+
+
+def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(book, monkeypatch):  # noqa: F811
+    (book / "chapters" / "zwei.md").write_text("# Zwei *Dinge*\n\n```{exercise}\n:label: zwei-1\nDo it.\n```\n\n```{glossary}\nword\n  A word.\n```\n")
+    toc = (book / "_toc.yml").read_text()
+    index = book / "chapters" / "index.md"
+    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n")
+    test_tools.write(book, "1", text=POINTING)
+    (book / "data" / "own_table.csv").write_text("Date,x\n2020-01-01,1\n")
+    status, printed = run(book, "build.py")
+    assert status == 0, printed
+    assert "Not in _toc.yml, so not in the book: chapters/zwei.md" in printed
+    article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
+    assert re.sub(r"\s+", " ", article.p.text).startswith(
+        "Zwei Dinge (in the full book) and that one (in the full book); Zwei Dinge (in the full book), these (in the full book), "
+        "one (in the full book), two (in the full book) and some words. "
+    )
+    assert [[cell.text for cell in row.select("td")] for row in article.select("tbody tr")] == [["The book", "Zwei Dinge (in the full book)"]]
+    assert article.select("p:not(.meaning p)")[-1].text.strip() == "It is so everywhere."
+    ways = BeautifulSoup((book / "_build" / "html" / "chapters" / "index.html").read_text("utf-8"), "html.parser").select(".path")
+    assert [[link["href"] for link in way.select("ol a")] for way in ways] == [["eins.html", "#"]]
+
+    # In the book again, it is a page like the others, and a word that is used first is bold; what is nowhere stops the build.
+    (book / "_toc.yml").write_text(toc + "  - file: chapters/zwei\n")
+    (book / "data" / "own_table.csv").unlink()
+    status, printed = run(book, "build.py")
+    assert status == 0, printed
+    article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
+    assert [link["href"] for link in article.p.select("a.internal")[:5]] == ["zwei.html", "zwei.html", *["zwei.html#zwei-1"] * 2, "zwei.html"]
+    assert article.select_one("a[href='zwei.html#term-word']").find_parent("strong")
+    assert article.select("p:not(.meaning p)")[-1].text.split("\n")[:2] == ["It is so everywhere.", "It is so on the farm."]
+    (book / "_toc.yml").write_text(toc)
+    test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`drei`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
+    status, printed = run(book, "build.py")
+    assert status == 1
+    for mistake in ("drei", "zwei-2", "sword"):
+        assert re.search(rf"WARNING: .*{mistake}", printed), f"{mistake}: {printed}"
+
+
+# --- a table of the book's own ----------------------------------------------------------------------------------------------
+
+MARKED = f"Always.\nOn the farm: 1.5. {own_table.MARK}\n- an item {own_table.MARK}\nBoth: 2.5."
+
+
+def marked_notebook():
+    picture = new_code_cell("draw()", metadata={"mystnb": {"image": {"alt": f"Two humps. {own_table.MARK}"}}})
+    return new_notebook(cells=[new_markdown_cell(MARKED, metadata={"given": ["1.5", "2.5"]}), picture, new_code_cell(f"x = '{own_table.MARK}'")])
+
+
+def test_marked_lines_are_shown_with_the_wind_farm_alone():
+    farm, own = own_table.as_shown(marked_notebook(), own=False), own_table.as_shown(marked_notebook(), own=True)
+    assert [page.cells[0].source for page in (farm, own)] == ["Always.\nOn the farm: 1.5.\n- an item\nBoth: 2.5.", "Always.\nBoth: 2.5."]
+    assert [page.cells[0].metadata["given"] for page in (farm, own)] == [["1.5", "2.5"], ["2.5"]]
+    assert [page.cells[1].metadata["mystnb"]["image"]["alt"] for page in (farm, own)] == ["Two humps.", own_table.UNTOLD]
+    assert farm.cells[2].source == own.cells[2].source == f"x = '{own_table.MARK}'"
+    assert list(own_table.marked(marked_notebook())) == [(1, "On the farm: 1.5."), (1, "- an item"), (2, "Two humps.")]
+    plain = new_notebook(cells=[new_markdown_cell("Says  \nso.", metadata={"given": ["1.5"]})])
+    assert own_table.as_shown(nbformat.from_dict(plain), own=True) == plain
+
+
+def test_the_sentences_of_the_table_are_listed(book):  # noqa: F811
+    notebook = marked_notebook()
+    notebook.metadata.update(METADATA)
+    save(book, notebook, current=False)
+    assert chapters.sentences_of_the_table() == [
+        "chapters/eins.ipynb, cell 1: On the farm: 1.5.",
+        "chapters/eins.ipynb, cell 1: - an item",
+        "chapters/eins.ipynb, cell 2: Two humps.",
+    ]
+
+
+def test_a_mark_is_the_end_of_its_line():
+    """Anywhere else it would do nothing."""
+    for path in chapters.notebooks():
+        for cell in chapters.read(path).cells:
+            if cell.cell_type == "markdown":
+                assert cell.source.count(own_table.MARK) == sum(line.endswith(own_table.MARK) for line in cell.source.splitlines()), path.name
+
+
+def test_a_table_of_its_own_makes_its_readers_stale_and_is_what_they_load(book, monkeypatch):  # noqa: F811
+    test_tools.write(book, "import helpers\nprint(list(helpers.load_table()))", "print(1)")
+    assert not chapters.faults(test_tools.chapter(book))
+    (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,4\n")
+    assert chapters.faults(test_tools.chapter(book))
+    monkeypatch.setenv("PYTHONPATH", str(book))  # its own helpers, not the installed ones
+    monkeypatch.setenv("BOOK_TABLE", "/a/readers/table.csv")
+    status, printed = run(book, "execute.py")
+    assert status == 0 and "BOOK_TABLE=/a/readers/table.csv is not used here" in printed, printed
+    assert chapters.read(test_tools.chapter(book)).cells[1].outputs[0].text == "['flow', 'heat']\n"
+    assert not chapters.faults(test_tools.chapter(book))
+    (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,5\n")
+    assert chapters.faults(test_tools.chapter(book))
