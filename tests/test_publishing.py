@@ -124,7 +124,8 @@ def test_what_the_workflows_make_exists():
 
 @pytest.mark.parametrize("published", ["by variable", "by pages", "nowhere"])
 def test_the_summary_of_a_preview(before, after, tmp_path, published):
-    shutil.copytree(ROOT / "tools", tmp_path / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in ("tools", "theme"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     (tmp_path / ".venv").mkdir()
     fake(tmp_path / ".venv", "python", f'exec "{sys.executable}" "$@"')
     fake(tmp_path, "gh", f'echo "{before if published == "by pages" else "not found"}"; exit {0 if published == "by pages" else 1}')

@@ -265,5 +265,7 @@ def setup(app):
     app.connect("doctree-resolved", make_knobs)
     app.connect("html-collect-pages", lost_page)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
+    app.connect("builder-inited", recall_index)
+    app.connect("build-finished", remember_index)
     app.connect("build-finished", finish_site, priority=950)  # after the pages have become lighter
     return {"parallel_read_safe": True, "parallel_write_safe": True}

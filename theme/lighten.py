@@ -279,12 +279,12 @@ def light_figures(site, pages):
 
 
 def lighten(app, error):
-    """Make a light copy of the site when it is complete, beside it: the next build goes on with the pages as Sphinx wrote them."""
+    """Go once more over the site when it is complete; the pages as Sphinx wrote them are kept beside it, for the next build."""
     if error or app.builder.name != "html":
         return
-    site = Path(app.outdir).with_name("light")
-    shutil.rmtree(site, ignore_errors=True)
-    shutil.copytree(app.outdir, site)
+    site = Path(app.outdir)
+    shutil.rmtree(site.with_name("raw"), ignore_errors=True)
+    shutil.copytree(site, site.with_name("raw"))
     pages = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
     for card in site.glob("_images/social_previews/*"):
         if not any(card.name in text for text in pages.values()):

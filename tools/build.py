@@ -137,6 +137,7 @@ def build(site=SITE, solutions=True):
         return []
     if words_alone and last.exists():
         last.rename(work)
+        (work / "_build" / "raw").rename(work / "_build" / "html")  # theme/lighten.py keeps the pages as Sphinx wrote them
     else:
         shutil.rmtree(last, ignore_errors=True)
 
@@ -163,7 +164,7 @@ def build(site=SITE, solutions=True):
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:
         return ["The build stopped at the warnings above."]
-    built = work / "_build" / "light"  # theme/lighten.py makes it of html, from which the next build goes on
+    built = work / "_build" / "html"
     missing = [chapters.name(path) for path in pages if not (built / path.relative_to(chapters.BOOK)).with_suffix(".html").exists()]
     if missing:
         return [f"The build made no page of {page}" for page in missing]
