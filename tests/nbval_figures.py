@@ -21,10 +21,11 @@ import chapters
 
 # A check refuses an answer by an assertion with a hint; nothing else counts, but that checks.py sees for itself where nothing was put in.
 REFUSED = """\
-{wrong}
+answered = {{**globals()}}
+exec({wrong!r}, answered)
 try:
-    assert all(globals().get(name) is not ... for name in {names}), "Put something in."
-    exec({check!r}, {{**globals()}})
+    assert all(answered.get(name) is not ... for name in {names}), "Put something in."
+    exec({check!r}, {{**answered}})
     print("taken for right")
 except AssertionError as refusal:
     print("a hint" if str(refusal) else "no hint")
