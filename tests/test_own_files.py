@@ -343,8 +343,9 @@ def written_table(draw):
         content = draw(st.sampled_from([bytes, bytes, gzip.compress, lambda content: zipped(mine_csv=content)]))(content)
     frame = pd.DataFrame(meant, columns=names, index=pd.DatetimeIndex(moments, tz="UTC", name="time"), dtype=float)
     told = {"decimal": decimal, "day_first": {"d": True, "p": True, "m": False}.get(form[0])}
-    if turned:  # someone could tell: in the order that is meant, and in no other, the rows follow each other
-        turned = any(a >= b for a, b in pairwise([m.replace(day=m.month, month=m.day) if m.day <= 12 else m for m in moments]))
+    if turned:  # someone could tell: as they stand there, the rows go neither up nor down
+        steps = list(pairwise([m.replace(day=m.month, month=m.day) if m.day <= 12 else m for m in moments]))
+        turned = any(a >= b for a, b in steps) and any(a <= b for a, b in steps)
         if not turned:
             has_names = None
     sure = has_names and not turned and order != "any" and frame.notna().any(axis=None)  # once told
