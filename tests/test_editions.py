@@ -235,6 +235,8 @@ def test_key_has_solutions_notes_and_a_list(tmp_path, plain):
     assert [(cell.source, cell.outputs) for cell in code] == [(cell.source, cell.outputs) for _, cell in chapters.code_cells(notebook) if cell.id in inside]
     note = next(cell.source for cell in sheet.cells if cell.id == "note-word-dice-2")
     assert "practice, 10 minutes" in note and "`p_party`, one of 0.6" in note and "1. Give one number for each word." in note
+    assert "- tests: a posterior under a bent coin\n" in note
+    assert set(editions.tested()) == {each.label for path in WITH_EXERCISES for each in editions.exercises(path)}
     rows = editions.key_list().splitlines()
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[4:] if row.startswith("| word-dice")] == [exercise.label for exercise in posed]
     assert "formula:    0.0061 ⏎ simulation" in next(row for row in rows if row.startswith("| word-dice-1"))

@@ -60,30 +60,35 @@ def work_name(source):
     return source.removesuffix(".ipynb") + "-to-work-in.ipynb"
 
 
+def put_into_menu(context, after=None, **button):
+    """Put a link into a page's menu of downloads: behind the button with this label, or first."""
+    for group in context["header_buttons"]:
+        if group["label"] == "download-buttons":
+            labels = [entry["label"] for entry in group["buttons"]]
+            group["buttons"].insert(labels.index(after) + 1 if after else 0, {"type": "link", **button})
+
+
 def offer(app, pagename, templatename, context, doctree):
     """Write the copy, and put it into the menu of downloads, below the notebook."""
     path = Path(app.env.doc2path(pagename)) if pagename in app.env.all_docs else None
     if doctree is None or path is None or path.suffix != ".ipynb" or app.builder.name != "html":
         return
     notebook = nbformat.read(path, as_version=4)
-    if not any("{solution-start}" in cell.source for cell in notebook.cells):
+    if not any(part for _, _, part in solutions.places(notebook)):
         return
     name = work_name(context["sourcename"])
     copy = Path(app.outdir) / "_sources" / name
     copy.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(to_work_in(notebook), copy)
-    button = {
-        "type": "link",
-        "url": f"{context['pathto']('_sources', 1)}/{name}",
-        "text": ".ipynb to work in",
-        "icon": "fas fa-pencil-alt",
-        "tooltip": "Download the notebook without outputs and solutions",
-        "label": "download-work-button",
-    }
-    for group in context["header_buttons"]:
-        if group["label"] == "download-buttons":
-            place = [entry["label"] for entry in group["buttons"]].index("download-source-button")
-            group["buttons"].insert(place + 1, button)
+    put_into_menu(
+        context,
+        after="download-source-button",
+        url=f"{context['pathto']('_sources', 1)}/{name}",
+        text=".ipynb to work in",
+        icon="fas fa-pencil-alt",
+        tooltip="Download the notebook without outputs and solutions",
+        label="download-work-button",
+    )
 
 
 def setup(app):

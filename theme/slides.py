@@ -17,6 +17,7 @@ from pathlib import Path
 import jinja2
 import lxml.html
 from docutils import nodes
+from downloads import put_into_menu
 from lxml.html import builder
 from markupsafe import Markup
 from sphinx.errors import ExtensionError
@@ -356,17 +357,8 @@ def offer(app, pagename, templatename, context, doctree):
     """Put a chapter's deck into its menu of downloads."""
     if doctree is None or pagename not in decks(app):
         return
-    button = {
-        "type": "link",
-        "url": f"{context['pathto']('slides', 1)}/{Path(pagename).name}.html",
-        "text": "Slides",
-        "icon": "fas fa-chalkboard-teacher",
-        "tooltip": "Show this chapter as slides",
-        "label": "slides-button",
-    }
-    for group in context["header_buttons"]:
-        if group["label"] == "download-buttons":
-            group["buttons"].insert(0, button)
+    url = f"{context['pathto']('slides', 1)}/{Path(pagename).name}.html"
+    put_into_menu(context, url=url, text="Slides", icon="fas fa-chalkboard-teacher", tooltip="Show this chapter as slides", label="slides-button")
 
 
 def make(app, error):

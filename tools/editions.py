@@ -53,12 +53,12 @@ def students_source(folder):
     Git's files stay behind, so the site has no button that leads to a repository with the solutions.
     """
     shutil.copytree(chapters.BOOK, folder, ignore=shutil.ignore_patterns(".*", "_build", "tests", "data", "__pycache__"))
-    pictures = chapters.BOOK / "_build" / "pictures"  # made smaller once for both sites: see theme/lighten.py
-    pictures.mkdir(parents=True, exist_ok=True)
+    kept = chapters.BOOK / "_build" / "kept"  # made once for both sites: see theme/lighten.py
+    kept.mkdir(parents=True, exist_ok=True)
     try:
         (folder / "_build").mkdir()
-        (folder / "_build" / "pictures").symlink_to(pictures, target_is_directory=True)
-    except OSError:  # Windows allows links to some only; the pictures are then made once more
+        (folder / "_build" / "kept").symlink_to(kept, target_is_directory=True)
+    except OSError:  # Windows allows links to some only; what is in it is then made once more
         pass
     for path in chapters.pages():
         copy = folder / path.relative_to(chapters.BOOK)
@@ -227,11 +227,18 @@ def hints(exercise):
     return [ast.unparse(message) if not isinstance(message, ast.Constant) else message.value for message in asserted]
 
 
+def tested():
+    """Return what each exercise tests, {label: words}, as the guide for teachers says it."""
+    guide = next((path.read_text("utf-8") for path in chapters.pages() if path.stem == "teaching"), "")
+    told = "\n".join(re.findall(r"^\*\*What the exercises test\.\*\* (.*)\.$", guide, re.MULTILINE))
+    return dict(re.findall(r"\{ref\}`([\w-]+)`: (.+?)(?=; \{ref\}|$)", told, re.MULTILINE))
+
+
 def note(exercise):
     """Return what an instructor is told of an exercise: its level, its minutes, what it tests, common mistakes and hints."""
     told = exercise.text.metadata.get("exercise", {})
     lines = [f"**For instructors: {exercise.label}**", "", f"- {told.get('level', 'no level')}, {told.get('minutes', '?')} minutes"]
-    lines += [f"- tests: {told['tests']}"] if "tests" in told else []
+    lines += [f"- tests: {words}" for label, words in tested().items() if label == exercise.label]
     if exercise.check:
         known = exercise.check.metadata["check"]
         lines += [f"- common mistakes: {'; '.join(f'`{wrong.strip()}`' for wrong in known.get('wrong', []))}"]
@@ -265,7 +272,7 @@ def key_list():
         for exercise in exercises(path):
             told = exercise.text.metadata.get("exercise", {})
             printed = [output.text.strip() for cell in exercise.solution for output in cell.get("outputs", []) if output.get("name") == "stdout"]
-            cells = [exercise.label, told.get("level", ""), str(told.get("minutes", "")), told.get("tests", ""), "yes" if exercise.check else "no"]
+            cells = [exercise.label, told.get("level", ""), str(told.get("minutes", "")), tested().get(exercise.label, ""), "yes" if exercise.check else "no"]
             cells += [" ⏎ ".join("\n".join(printed).splitlines())]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines) + "\n"
