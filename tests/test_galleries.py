@@ -127,6 +127,14 @@ def test_every_exercise_is_in_the_list_with_level_and_time(html):
         assert "exercise" in html(f"chapters/{path.stem}.html").find(id=exercise.label)["class"]
 
 
+def test_sections_on_chapters_have_their_titles(html, pages):
+    for page in {FIGURES, EXERCISES, "chapters/teaching.html"} & set(pages):
+        links = html(page).select("article :is(h2, h3) > a[href$='.html']")
+        assert links, page
+        for link in links:
+            assert straight(link.text) in straight(html(f"chapters/{link['href']}").h1.text), page
+
+
 def test_small_pictures_are_light_and_keep_their_place(site, html):
     for page in {HOME, FIGURES} & set(PAGES):
         for picture in html(page).select("ul.cards img"):

@@ -118,7 +118,7 @@ def figure_of(cell):
 def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
     notebook = own_table.as_shown(nbformat.read(path, as_version=4))
-    title = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
+    name = re.search(r"^# (.+)$", "\n".join(cell.source for cell in notebook.cells), re.MULTILINE)
     section, minutes = "", None
     figures, exercises = [], []
     for number, (cell, _, solution) in enumerate(solutions.places(notebook), start=1):
@@ -133,7 +133,7 @@ def read(docname, path, changed):
         elif cell.cell_type == "code" and not solution and (png := figure_of(cell)):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             figures.append(Figure(number, png, alt, without_links(section), "knob" in cell.metadata, cell.metadata.get("card")))
-    return Chapter(docname, title[1] if title else docname, minutes, figures, exercises)
+    return Chapter(docname, name[1] if name else docname, minutes, figures, exercises)
 
 
 def figure_id(docname, cell):
