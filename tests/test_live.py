@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import time
 
 import chapters
 import kinds
@@ -100,6 +101,20 @@ def test_before_the_button_a_page_loads_next_to_nothing(site, live_site, reader)
     opened = reader()
     asked = opened.evaluate("() => performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('/live/'))")
     assert {name.rpartition("/")[2] for name in asked} == {"start.js", "live.css"}
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_moves_when_the_script_of_the_button_comes(reader, width):
+    opened = reader(viewport={"width": width, "height": 800})
+    opened.context.route("**/start.js", lambda route: (time.sleep(0.5), route.continue_()))
+    opened.reload()
+    moved = opened.evaluate("""() => new Promise((done) => {
+        let moved = 0;
+        new PerformanceObserver((list) => list.getEntries().forEach(({ value }) => (moved += value))).observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => done(moved), 300);
+    })""")
+    assert moved < 0.02
+    assert not reader(java_script_enabled=False).locator(".live-bar").is_visible()
 
 
 def test_page_has_the_cells_of_the_notebook(live_site, reader):

@@ -290,9 +290,11 @@ They are fetched from this site and from nowhere else, and what you type leaves 
 
 
 BAR = (
-    '<div class="live-bar" data-live="{facts}" hidden><button type="button" class="live-start">Run this page</button> '
+    '<div class="live-bar" data-live="{facts}"><button type="button" class="live-start">Run this page</button> '
     '<span>Fetches {size} of Python, once; your browser keeps it. <a href="../live/sources.html">What it is</a></span></div>'
 )
+# It stands there from the first paint on, or all that follows would move when the script comes.
+NO_SCRIPT = "<noscript><style>.live-bar { display: none !important }</style></noscript>"
 
 
 def assemble(site, ready, with_solutions=True):
@@ -315,9 +317,9 @@ def assemble(site, ready, with_solutions=True):
     size = f"{sum(path.stat().st_size for path in files) / 1e6:.0f} MB"
     for path in chapters.notebooks():
         page = (site / path.relative_to(chapters.BOOK)).with_suffix(".html")
-        ours = r'<div class="live-bar".*?</div>|<(?:script|link)[^>]*\.\./live/[^>]*>(?:</script>)?'
+        ours = r'<div class="live-bar".*?</div>|<(?:script|link)[^>]*\.\./live/[^>]*>(?:</script>)?|' + re.escape(NO_SCRIPT)
         text = re.sub(ours, "", page.read_text("utf-8"))
-        head = f'<link rel="stylesheet" href="../live/{scripts}/live.css"><script defer src="../live/{scripts}/start.js"></script>'
+        head = f'<link rel="stylesheet" href="../live/{scripts}/live.css"><script defer src="../live/{scripts}/start.js"></script>{NO_SCRIPT}'
         text = text.replace("</head>", f"{head}</head>", 1)
         bar = BAR.format(size=size, facts=path.stem)
         text = re.sub(r"<article.*?</h1>", lambda found: found[0] + bar, text, count=1, flags=re.DOTALL)

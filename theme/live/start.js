@@ -8,7 +8,6 @@
     if (!self.WebAssembly || !self.DecompressionStream) return "This browser cannot run Python: take a current Firefox, Chrome, Edge or Safari with WebAssembly allowed. The page reads as before, and its menus have the notebook to download.";
     return "";
   };
-  bar.hidden = false;
   button.addEventListener("click", async () => {
     button.disabled = true;
     let told = missing();
