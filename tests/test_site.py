@@ -57,15 +57,6 @@ def test_search_finds_what_a_reader_types(visit, typed, first):
     assert f"chapters/{first}.html" in opened.locator("#search-results a").first.get_attribute("href")
 
 
-def test_page_reads_without_scripts(visit, pages):
-    for page in pages:
-        opened = visit(page, java_script_enabled=False)
-        assert opened.locator("article h1").is_visible()
-        assert "```" not in opened.locator("article").text_content(), f"{page} shows a directive as text"
-        parts = opened.locator(".solution > *")
-        assert parts.evaluate_all("all => all.filter((each) => !each.checkVisibility({ visibilityProperty: true })).length") == 0
-
-
 # --- knobs ---------------------------------------------------------------------------------------------------------------
 
 
@@ -84,9 +75,33 @@ def seen(knob):
     )
 
 
-def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_knobs):
+def test_page_and_knobs_read_without_scripts(visit, pages, with_knobs):
+    for page in pages:
+        opened = visit(page, java_script_enabled=False)
+        assert opened.locator("article h1").is_visible()
+        assert "```" not in opened.locator("article").text_content(), f"{page} shows a directive as text"
+        parts = opened.locator(".solution > *")
+        assert parts.evaluate_all("all => all.filter((each) => !each.checkVisibility({ visibilityProperty: true })).length") == 0
+        knobs = opened.locator(".knob").all()
+        assert bool(knobs) == (page in with_knobs)
+        for knob in knobs:
+            assert seen(knob) == list(range(knob.locator(".knob-position").count()))
+            places = knob.locator(".knob-position").evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
+            assert all(upper["bottom"] <= lower["top"] for upper, lower in zip(places, places[1:]))
+            assert not knob.locator(".knob-controls").is_visible()
+
+
+def test_knobs_are_turned_by_keys_mouse_and_touch_move_nothing_else_and_stand_on_paper(visit, with_knobs):
     for page in with_knobs:
         opened = visit(page, viewport={"width": 390, "height": 900}, has_touch=True)
+        opened.add_style_tag(content=ALL_SECTIONS)
+        opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
+        height = opened.evaluate("document.documentElement.scrollHeight")
+        opened.emulate_media(media="print")
+        for knob in opened.locator(".knob").all():
+            assert seen(knob) == [int(knob.locator("input").get_attribute("value"))]
+            assert not knob.locator(".knob-controls").is_visible()
+        opened.emulate_media(media="screen")
         for knob in opened.locator(".knob").all():
             slider, back, forward = knob.locator("input"), knob.get_by_label("Back"), knob.get_by_label("Forward")
             captions = knob.locator("figcaption").all_text_contents()
@@ -103,6 +118,7 @@ def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_kn
             for key, position in {"Home": 0, "ArrowRight": 1, "ArrowUp": 2, "ArrowLeft": 1, "End": last, "PageUp": last}.items():
                 slider.press(key)
                 stands_at(position)
+                assert opened.evaluate("document.documentElement.scrollHeight") == height
             back.click()
             stands_at(last - 1)
             forward.tap()
@@ -116,33 +132,6 @@ def test_knobs_are_turned_from_the_keyboard_by_mouse_and_by_touch(visit, with_kn
             stands_at(0)
             opened.touchscreen.tap(box["x"] + box["width"] - 2, slider.bounding_box()["y"] + box["height"] / 2)
             stands_at(last)
-
-
-def test_a_turned_knob_moves_nothing_else(visit, with_knobs):
-    for page in with_knobs:
-        opened = visit(page, viewport={"width": 390, "height": 900})
-        opened.add_style_tag(content=ALL_SECTIONS)
-        opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
-        height = opened.evaluate("document.documentElement.scrollHeight")
-        for slider in opened.locator(".knob input").all():
-            for key in ("Home", "ArrowRight", "End"):
-                slider.press(key)
-                assert opened.evaluate("document.documentElement.scrollHeight") == height
-
-
-def test_knobs_on_paper_and_without_scripts(visit, with_knobs):
-    for page in with_knobs:
-        opened = visit(page)
-        opened.emulate_media(media="print")
-        for knob in opened.locator(".knob").all():
-            assert seen(knob) == [int(knob.locator("input").get_attribute("value"))]
-            assert not knob.locator(".knob-controls").is_visible()
-        opened = visit(page, java_script_enabled=False)
-        for knob in opened.locator(".knob").all():
-            assert seen(knob) == list(range(knob.locator(".knob-position").count()))
-            places = knob.locator(".knob-position").evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
-            assert all(upper["bottom"] <= lower["top"] for upper, lower in zip(places, places[1:]))
-            assert not knob.locator(".knob-controls").is_visible()
 
 
 def test_what_turns_all_knobs_is_light(site):
