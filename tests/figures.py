@@ -43,11 +43,12 @@ def read(png):
 
 def to_lab(pixels):
     """Return sRGB pixels in CIE L*a*b* (D65), where equal distances look about equally far, hue weighted by CHROMA."""
-    linear = np.where(pixels <= 0.04045, pixels / 12.92, ((pixels + 0.055) / 1.055) ** 2.4)
+    levels = np.arange(256) / 255
+    linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4).astype(np.float32)
     to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
-    xyz = linear @ (to_xyz / to_xyz.sum(axis=1, keepdims=True)).T
-    x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116), -1, 0)
-    return np.stack([116 * y - 16, CHROMA * 500 * (x - y), CHROMA * 200 * (y - z)], axis=-1).astype(np.float32)
+    xyz = linear[np.rint(255 * pixels).astype(np.uint8)] @ (to_xyz / to_xyz.sum(axis=1, keepdims=True)).T.astype(np.float32)
+    x, y, z = np.moveaxis(np.where(xyz > 0.008856, np.cbrt(xyz), np.float32(7.787) * xyz + np.float32(16 / 116)), -1, 0)
+    return np.stack([116 * y - 16, CHROMA * 500 * (x - y), CHROMA * 200 * (y - z)], axis=-1)
 
 
 def local_distance(actual, expected, enough=0):
