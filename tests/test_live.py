@@ -247,7 +247,11 @@ def test_what_does_not_arrive_is_told_and_can_be_tried_again(reader, answer, wor
     ("script", "words"),
     [
         ("delete self.WebAssembly", "This browser cannot run Python"),
-        ("const set = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) { if (key.startsWith('live:')) throw new DOMException('full', 'QuotaExceededError'); set.call(this, key, text); }", "Your browser keeps nothing here"),
+        (
+            "const set = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) "
+            "{ if (key.startsWith('live:')) throw new DOMException('full', 'QuotaExceededError'); set.call(this, key, text); }",
+            "Your browser keeps nothing here",
+        ),
     ],
 )
 def test_what_a_browser_lacks_is_told(reader, script, words):
