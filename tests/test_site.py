@@ -3,9 +3,11 @@
 import base64
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import re
 import subprocess
+from collections import Counter
 from html import unescape
 
 import book_theme
@@ -64,6 +66,38 @@ def test_page_reads_without_scripts(visit, pages):
         assert "```" not in opened.locator("article").text_content(), f"{page} shows a directive as text"
         parts = opened.locator(".solution > *")
         assert parts.evaluate_all("all => all.filter((each) => !each.checkVisibility({ visibilityProperty: true })).length") == 0
+
+
+# --- licences ------------------------------------------------------------------------------------------------------------
+
+
+ORIGINS = [line.strip("| ").split(" | ") for line in (chapters.BOOK / "chapters" / "licences.md").read_text("utf-8").splitlines() if line.startswith("| `")]
+
+
+def by_row(site):
+    """Return the files that each row of the page on licences names."""
+    return [{path for pattern in re.findall("`(.+?)`", row[0]) for path in site.glob(pattern) if path.is_file()} for row in ORIGINS]
+
+
+def not_once(site):
+    """Return the files of a site that no row of the page on licences names, or more than one."""
+    times = Counter(path for files in by_row(site) for path in files)
+    return {path.relative_to(site).as_posix(): times[path] for path in site.rglob("*") if path.is_file() and times[path] != 1}
+
+
+def test_each_file_of_the_site_has_its_origin_and_licence(site):
+    assert not_once(site) == {}
+    later = ("`live/", "`*.pdf`")  # what `make live`, `make pdf` and `make epub` add
+    assert [row[0] for row, files in zip(ORIGINS, by_row(site)) if not files and not row[0].startswith(later)] == []
+
+
+def test_licences_of_packages_are_those_of_their_metadata():
+    packages = {row[2].strip("`"): row[3] for row in ORIGINS if re.fullmatch(r"`[\w-]+`", row[2])}
+    assert {"sphinx", "sphinx-book-theme"} <= set(packages)
+    for package, licence in packages.items():
+        told = importlib.metadata.metadata(package)
+        declared = " ".join([told.get("License-Expression") or "", *[kind for kind in told.get_all("Classifier", []) if kind.startswith("License")]])
+        assert licence in declared or licence.partition("-")[0] in declared.split(" :: ")[-1].split(), (package, licence, declared)
 
 
 # --- knobs ---------------------------------------------------------------------------------------------------------------
