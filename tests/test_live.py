@@ -11,6 +11,7 @@ import kinds
 import live
 import live_check
 import pytest
+import standard
 from conftest import Handler
 from filelock import FileLock
 from test_accessibility import OF_COLOR, faults, faults_of_color
@@ -118,6 +119,7 @@ def test_versions_are_those_that_make_kinds_executes_with():
         assert any(file.startswith(f"{name.replace('-', '_')}-{version}-") for file in names) or name in live.LOCK["from_here"], need
 
 
+@standard.asked(page="licences")
 def test_each_file_that_runs_has_its_origin_and_licence(live_site):
     assert not_once(live_site) == {}
     told = (live_site / "live" / "sources.html").read_text("utf-8")
