@@ -9,7 +9,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub worksheets key grade test check check-fork chapter drop links execute kinds bench pins clean
+.PHONY: book live live-check pdf epub worksheets key grade test lint audit check check-fork chapter drop links execute kinds bench pins clean
 
 book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
 	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
@@ -31,6 +31,12 @@ grade: $(READY)           ## Grade the worksheets in a folder, into _build/grade
 
 test: $(READY)            ## Re-execute every chapter, build the site, open it in a browser
 	$(BIN)/python -m pytest
+
+lint: $(READY)            ## Read code and notebooks for mistakes, in a second
+	$(BIN)/python -m ruff check
+
+audit: $(READY)           ## Ask whether a pinned version has a known vulnerability (needs a network)
+	$(BIN)/python -m uv tool run pip-audit@2.10.1 --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
 	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_galleries.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"

@@ -227,7 +227,7 @@ def _n_workers(X, estimators):
 def _free_memory():
     """Return how many bytes may still be taken on this machine and in its container, infinite where neither says."""
     free = [math.inf]
-    with contextlib.suppress(OSError, AttributeError):  # other systems than Linux have no such file
+    with contextlib.suppress(OSError, TypeError):  # other systems than Linux have no such file, old ones no such line
         free.append(1024 * int(re.search(r"MemAvailable:\s+(\d+)", MEMINFO.read_text())[1]))
     # The second version of control groups, and the first, which calls a limit that is none a very large number.
     for folder, limit, used, cache in (

@@ -130,7 +130,8 @@ def test_a_page_is_dropped_with_what_is_below_it_and_a_part_that_is_left_empty(p
 def test_what_still_points_to_a_dropped_page_is_named(parts):
     notebook = new_notebook(cells=[new_markdown_cell("# Zwei\n\n```{exercise}\n:label: zwei-1\n```"), new_code_cell("'{doc}`zwei`'")], metadata=METADATA)
     nbformat.write(notebook, parts / "chapters" / "zwei.ipynb")
-    save(parts, new_notebook(cells=[new_markdown_cell("# Eins\n\nSee {doc}`zwei`.\nOr {doc}`this <zwei>`.\nNot {doc}`zweite`."), new_markdown_cell("{ref}`zwei-1`\n[it](zwei.ipynb)")], metadata=METADATA))
+    cells = [new_markdown_cell("# Eins\n\nSee {doc}`zwei`.\nOr {doc}`this <zwei>`.\nNot {doc}`zweite`."), new_markdown_cell("{ref}`zwei-1`\n[it](zwei.ipynb)")]
+    save(parts, new_notebook(cells=cells, metadata=METADATA))
     status, printed = run(parts, "chapter.py", "drop", "zwei")
     assert status == 0, printed
     assert printed.partition("without it:\n")[2].splitlines() == [

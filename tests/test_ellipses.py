@@ -173,6 +173,13 @@ def test_colour_opacity_and_label():
 # Mixtures
 
 
+@pytest.mark.parametrize("draw", [helpers.plot_gaussian, helpers.plot_mixture])
+def test_without_n_std_the_ellipses_are_those_of_one_two_and_three(draw):
+    what = ([0, 0], np.eye(2)) if draw is helpers.plot_gaussian else (SimpleNamespace(means_=np.zeros((1, 2)), covariances_=np.eye(2)[None], weights_=[1.0]),)
+    drawn, expected = (draw(*what, ax=new_axes(), **n_std).patches for n_std in ({}, {"n_std": (1, 2, 3)}))
+    assert [patch.width for patch in drawn] == [patch.width for patch in expected]
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("n_dims", "n_components"), [(2, 3), (2, 2), (3, 2), (3, 3), (1, 2)])
 def test_full_covariances_give_the_density_that_scikit_learn_gives(kind, n_dims, n_components):

@@ -12,9 +12,11 @@ import kinds
 import live
 import live_check
 import pytest
+import standard
 from conftest import Handler
 from filelock import FileLock
 from test_accessibility import OF_COLOR, faults, faults_of_color
+from test_site import not_once
 
 PAGE = "chapters/word-dice.html"
 #: A chapter of each part, and the cell up to which it is run: its short ones.
@@ -130,6 +132,13 @@ def test_versions_are_those_that_make_kinds_executes_with():
     for need in kinds.BROWSER.split():
         name, _, version = need.partition("==")
         assert any(file.startswith(f"{name.replace('-', '_')}-{version}-") for file in names) or name in live.LOCK["from_here"], need
+
+
+@standard.asked(page="licences")
+def test_each_file_that_runs_has_its_origin_and_licence(live_site):
+    assert not_once(live_site) == {}
+    told = (live_site / "live" / "sources.html").read_text("utf-8")
+    assert all(file["licence"] and f"<td>{file['name']}</td><td>{file['licence']}</td>" in told for file in live.LOCK["files"])
 
 
 def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
@@ -261,7 +270,11 @@ def test_what_does_not_arrive_is_told_and_can_be_tried_again(reader, answer, wor
     ("script", "words"),
     [
         ("delete self.WebAssembly", "This browser cannot run Python"),
-        ("const set = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) { if (key.startsWith('live:')) throw new DOMException('full', 'QuotaExceededError'); set.call(this, key, text); }", "Your browser keeps nothing here"),
+        (
+            "const set = Storage.prototype.setItem; Storage.prototype.setItem = function (key, text) "
+            "{ if (key.startsWith('live:')) throw new DOMException('full', 'QuotaExceededError'); set.call(this, key, text); }",
+            "Your browser keeps nothing here",
+        ),
     ],
 )
 def test_what_a_browser_lacks_is_told(reader, script, words):

@@ -89,6 +89,11 @@ def test_from_a_twentieth_of_the_rows_on_a_warning_tells():
         helpers.drop_point_masses(table, warn_from=2)
 
 
+def test_two_rows_are_a_table():
+    table = pd.DataFrame({"wind": [0.0, 1.0]})
+    assert helpers.drop_point_masses(table).equals(table)
+
+
 @pytest.mark.parametrize(
     ("table", "share", "error", "message"),
     [
@@ -175,6 +180,8 @@ def test_large_data_need_larger_processes_and_other_systems_say_nothing(tmp_path
     assert helpers.mixtures._n_workers(np.zeros((10**6, 4)), [GaussianMixture(20)] * 12) == 1
     monkeypatch.setattr(helpers.mixtures, "CGROUP", tmp_path / "none")
     monkeypatch.setattr(helpers.mixtures, "MEMINFO", tmp_path / "none")
+    assert helpers.mixtures._free_memory() == float("inf")
+    (tmp_path / "none").write_text("MemTotal:       99999999 kB\n")  # a Linux that does not count what is available
     assert helpers.mixtures._free_memory() == float("inf")
     assert helpers.mixtures._n_workers(np.zeros((9, 2)), [KMeans(2)] * 40) == 16
 

@@ -109,8 +109,16 @@ READ = {
     "midnight without its time": (dates("31.12.2019 23:00", "01.01.2020", "01.01.2020 01:00"), {"flow": [0, 1, 2], "index": ["2019-12-31 23:00", "2020-01-01", "2020-01-01 01:00"]}, None),
     "midnight in a spreadsheet": (sheet(["Date", "flow"], [D[0], 0], [D[1], 1]), {"flow": [0, 1], "index": ["2020-01-01", "2020-01-01 01:00"]}, None),
     "24:00": (dates("31.12.2019 23:00", "31.12.2019 24:00", "01.01.2020 01:00"), {"flow": [0, 1, 2], "index": ["2019-12-31 23:00", "2020-01-01", "2020-01-01 01:00"]}, None),
-    "date and time in two columns": (lines("01.02.2020;00:00;1,5", "01.02.2020;01:00;2", "01.02.2020;24:00;3", start="Datum;Zeit;flow"), {"flow": [1.5, 2, 3], "index": ["2020-02-01", "2020-02-01 01:00", "2020-02-02"]}, None),
-    "date and time in two columns of a spreadsheet": (sheet(["Date", "Time", "flow"], [D[0], time(0), 1], [D[0], time(1), 2]), {"flow": [1, 2], "index": ["2020-01-01 00:00", "2020-01-01 01:00"]}, None),
+    "date and time in two columns": (
+        lines("01.02.2020;00:00;1,5", "01.02.2020;01:00;2", "01.02.2020;24:00;3", start="Datum;Zeit;flow"),
+        {"flow": [1.5, 2, 3], "index": ["2020-02-01", "2020-02-01 01:00", "2020-02-02"]},
+        None,
+    ),
+    "date and time in two columns of a spreadsheet": (
+        sheet(["Date", "Time", "flow"], [D[0], time(0), 1], [D[0], time(1), 2]),
+        {"flow": [1, 2], "index": ["2020-01-01 00:00", "2020-01-01 01:00"]},
+        None,
+    ),
     "a time of day is missing": (lines("2020-02-01,00:00,1.5", "2020-02-01,,2", start="Date,Time,flow"), {"flow": [1.5]}, "left out 1 of 2 rows, which have no readable date: line 3"),
     "day first, one tells": (dates("01/02/2020", "13/02/2020"), {"flow": [0, 1], "index": ["2020-02-01", "2020-02-13"]}, None),
     "month first, with a.m. and p.m.": (dates("01/13/2020 12:00 AM", "01/13/2020 1:00 PM"), {"flow": [0, 1], "index": ["2020-01-13", "2020-01-13 13:00"]}, None),

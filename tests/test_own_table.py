@@ -54,7 +54,7 @@ def plant(save):
         table[names[2]] = 1e6 * (3 - table[names[2]])
         table[names[3]] = table[names[3]].round(1)
         table.insert(1, "valve", 4.0)
-        table = table.astype({name: object for name in table.columns[1:]})
+        table = table.astype(dict.fromkeys(table.columns[1:], object))
         rng = np.random.default_rng(2)
         for bad in ("", "Bad", "inf", "#N/A"):
             table.iloc[rng.integers(0, len(table), 8), rng.integers(1, table.shape[1], 8)] = bad

@@ -111,12 +111,28 @@ def test_no_workflow_names_a_branch():
     assert "github.ref_name == github.event.repository.default_branch" in jobs["site"]["if"] and jobs["site"]["needs"] == ["test", "kinds"]
 
 
+def test_actions_are_named_by_the_commit_of_a_release():
+    used = [line.split("uses:")[1].strip() for text in WORKFLOWS.values() for line in text.splitlines() if "uses:" in line]
+    assert len(used) == sum("uses" in step for _, _, step in STEPS)
+    assert [action for action in used if not re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action)] == []
+    assert len(set(used)) == len({action.partition("@")[0] for action in used}), "one action in two versions"
+    kept_new = yaml.safe_load((ROOT / ".github" / "dependabot.yml").read_text("utf-8"))["updates"]
+    assert [update["package-ecosystem"] for update in kept_new] == ["github-actions"]
+
+
+def test_the_weekly_look_reports_each_of_its_jobs():
+    jobs = yaml.safe_load(WORKFLOWS["weekly"])["jobs"]
+    report = jobs.pop("report")
+    assert report["needs"] == list(jobs)
+    assert re.findall(r"needs\.(\w+)\.result", report["steps"][0]["env"]["RESULTS"]) == list(jobs)
+
+
 def test_what_the_workflows_make_exists():
     targets = set(re.search(r"^\.PHONY: (.+)$", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE)[1].split())
     made = [line for _, _, step in STEPS for line in step.get("run", "").splitlines() if line.startswith("make ")]
     assert made
     for line in made:
-        assert {word for word in line.partition("#")[0].partition("KIND=")[0].split()[1:]} <= targets, line
+        assert set(line.partition("#")[0].partition("KIND=")[0].split()[1:]) <= targets, line
     tried = set(yaml.safe_load(WORKFLOWS["publish"])["jobs"]["kinds"]["strategy"]["matrix"]["kind"])
     tried |= set(re.findall(r'KIND="([^$"]+)"', WORKFLOWS["weekly"]))
     assert all(any(kind.startswith(begun) for begun in tried) for kind in kinds.KINDS)

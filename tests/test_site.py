@@ -3,9 +3,11 @@
 import base64
 import gzip
 import hashlib
+import importlib.metadata
 import io
 import re
 import subprocess
+from collections import Counter
 from html import unescape
 
 import book_theme
@@ -13,6 +15,7 @@ import chapters
 import check_fork
 import formulas
 import pytest
+import standard
 from conftest import ALL_SECTIONS, PAGES
 from fontTools.ttLib import TTFont
 from PIL import Image
@@ -55,6 +58,41 @@ def test_search_finds_what_a_reader_types(visit, typed, first):
     opened = visit(f"search.html?q={typed}")
     opened.wait_for_load_state("networkidle")  # each result is fetched for a line of its text
     assert f"chapters/{first}.html" in opened.locator("#search-results a").first.get_attribute("href")
+
+
+# --- licences ------------------------------------------------------------------------------------------------------------
+
+
+TABLES = (chapters.BOOK / "chapters" / "licences.md").read_text("utf-8").splitlines() if "chapters/licences.html" in PAGES else []
+ORIGINS = [line.strip("| ").split(" | ") for line in TABLES if line.endswith("` |")]  # what, from, licence, files
+
+
+def by_row(site):
+    """Return the files that each row of the page on licences names."""
+    return [{path for pattern in re.findall("`(.+?)`", row[3]) for path in site.glob(pattern) if path.is_file()} for row in ORIGINS]
+
+
+def not_once(site):
+    """Return the files of a site that no row of the page on licences names, or more than one."""
+    times = Counter(path for files in by_row(site) for path in files)
+    return {path.relative_to(site).as_posix(): times[path] for path in site.rglob("*") if path.is_file() and times[path] != 1}
+
+
+@standard.asked(page="licences")
+def test_each_file_of_the_site_has_its_origin_and_licence(site):
+    assert not_once(site) == {}
+    later = ("`live/", "`*.pdf`")  # what `make live`, `make pdf` and `make epub` add
+    assert [row[3] for row, files in zip(ORIGINS, by_row(site)) if not files and not row[3].startswith(later)] == []
+
+
+@standard.asked(page="licences")
+def test_licences_of_packages_are_those_of_their_metadata():
+    packages = {row[1].strip("`"): row[2] for row in ORIGINS if re.fullmatch(r"`[\w-]+`", row[1])}
+    assert {"sphinx", "sphinx-book-theme"} <= set(packages)
+    for package, licence in packages.items():
+        told = importlib.metadata.metadata(package)
+        declared = " ".join([told.get("License-Expression") or "", *[kind for kind in told.get_all("Classifier", []) if kind.startswith("License")]])
+        assert licence in declared or licence.partition("-")[0] in declared.split(" :: ")[-1].split(), (package, licence, declared)
 
 
 # --- knobs ---------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from html import escape
 from urllib.parse import quote
 
@@ -114,7 +114,7 @@ def figure_of(cell):
     return base64.b64decode(pictures[min(start, len(pictures) - 1)]) if pictures else None
 
 
-@lru_cache(maxsize=None)
+@cache
 def read(docname, path, changed):
     """Return the Chapter that a notebook holds; figures of solutions are left out. `changed` is the file's time."""
     notebook = own_table.as_shown(nbformat.read(path, as_version=4))

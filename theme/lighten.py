@@ -65,7 +65,7 @@ def merge_code(app):
         return tuple(tuple(style.style_for_token(kind).items()) for style in styles)
 
     class Merging(HtmlFormatter):
-        @functools.cache
+        @functools.cache  # noqa: B019  there is one of it, and it lives as long as the build
         def _get_css_class(self, kind):
             if look(kind) == look(Token.Text):
                 return ""

@@ -24,7 +24,7 @@ import manuscript
 
 sys.path.insert(0, str(chapters.BOOK / "theme"))
 
-import book_theme  # noqa: E402
+import book_theme
 
 SITE = chapters.BOOK / "_build" / "html"
 PAPER = SITE.with_name("paper")  # the PDF and the EPUB: see paper.py

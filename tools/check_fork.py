@@ -14,7 +14,7 @@ import chapters
 import manuscript
 
 sys.path.append(str(chapters.BOOK / "theme"))
-import book_theme  # noqa: E402
+import book_theme
 
 # What the original has, to know whether a fork has another.
 LOGO = "42dfba1b7ba094b97e5ab61a5ecb629f297c0b1c6db7d039353d67f01b9cf781"

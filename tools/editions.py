@@ -138,7 +138,7 @@ def exercises(path):
         if part:
             solved.setdefault(label, []).append(cell)
         elif cell.cell_type == "markdown":
-            texts |= {label: cell for label in re.findall(r"^[`:]{3,}\{exercise\}[^\n]*\n(?:(?!:label:):[^\n]*\n)*:label: (\S+)", cell.source, re.MULTILINE)}
+            texts |= dict.fromkeys(re.findall(r"^[`:]{3,}\{exercise\}[^\n]*\n(?:(?!:label:):[^\n]*\n)*:label: (\S+)", cell.source, re.MULTILINE), cell)
     if unknown := [label for label in solved if label not in texts]:
         raise ValueError(f"{chapters.name(path)}: a solution of {', '.join(unknown)}, and no such exercise")
     return [

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "theme"))
-import solutions  # noqa: E402
+import solutions
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"  # not from chapters.py: on Binder there is no Sphinx
 

@@ -27,7 +27,7 @@ import chapters
 from execute import in_one_piece
 
 sys.path.append(str(chapters.BOOK / "tests"))
-from figures import assert_looks_like  # noqa: E402  the tests' eye, in the tests' folder
+from figures import assert_looks_like  # the tests' eye, in the tests' folder
 
 ENVIRONMENTS = chapters.BOOK / "_build" / "kinds"
 DISTURB = Path(__file__).with_name("disturb.py")
