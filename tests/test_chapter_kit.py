@@ -177,12 +177,13 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     (book / "chapters" / "zwei.md").write_text("# Zwei *Dinge*\n\n```{exercise}\n:label: zwei-1\nDo it.\n```\n\n```{glossary}\nword\n  A word.\n```\n")
     toc = (book / "_toc.yml").read_text()
     index = book / "chapters" / "index.md"
-    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n")
+    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n\n```{chapter-guide} drei\nIts class.\n```\n")
+    shutil.copy(test_tools.chapter(book), book / "chapters" / "drei.ipynb")
     test_tools.write(book, "1", text=POINTING)
     (book / "data" / "own_table.csv").write_text("Date,x\n2020-01-01,1\n")
     status, printed = run(book, "build.py")
     assert status == 0, printed
-    assert "Not in _toc.yml, so not in the book: chapters/zwei.md" in printed
+    assert "Not in _toc.yml, so not in the book: chapters/drei.ipynb, chapters/zwei.md" in printed
     article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
     assert re.sub(r"\s+", " ", article.p.text).startswith(
         "Zwei Dinge (in the full book) and that one (in the full book); Zwei Dinge (in the full book), these (in the full book), "
@@ -203,10 +204,10 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     assert article.select_one("a[href='zwei.html#term-word']").find_parent("strong")
     assert article.select("p:not(.meaning p)")[-1].text.split("\n")[:2] == ["It is so everywhere.", "It is so on the farm."]
     (book / "_toc.yml").write_text(toc)
-    test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`drei`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
+    test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`vier`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
     status, printed = run(book, "build.py")
     assert status == 1
-    for mistake in ("drei", "zwei-2", "sword"):
+    for mistake in ("vier", "zwei-2", "sword"):
         assert re.search(rf"WARNING: .*{mistake}", printed), f"{mistake}: {printed}"
 
 
