@@ -259,9 +259,9 @@ def wide_lines(page):
 
 def code_without_prose(page):
     """Code cells that no Markdown cell leads up to; what checks an exercise is shown to nobody, and needs none."""
-    kinds = [None] + [cell.cell_type for cell in page.cells]
-    shown = [number for number, cell in chapters.code_cells(page) if "check" not in cell.metadata]
-    return [f"cell {number}: no prose before this code cell" for number in shown if kinds[number - 1] != "markdown"]
+    shown = [cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", []) for cell in page.cells]
+    prose = [False, *(cell.cell_type == "markdown" and bool(cell.source.strip()) for cell in page.cells)]
+    return [f"cell {number}: no prose before this code cell" for number, _ in chapters.code_cells(page) if shown[number - 1] and not prose[number - 1]]
 
 
 def wrong_language(page):

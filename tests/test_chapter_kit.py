@@ -4,6 +4,7 @@ import re
 import shutil
 
 import chapter
+import editions
 import execute
 import left_out
 import nbformat
@@ -12,7 +13,7 @@ import pytest
 import standard
 import test_tools
 from bs4 import BeautifulSoup
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from sphinx_external_toc.parsing import parse_toc_yaml
 from test_tools import METADATA, book, run, save  # noqa: F401
 
@@ -177,12 +178,13 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     (book / "chapters" / "zwei.md").write_text("# Zwei *Dinge*\n\n```{exercise}\n:label: zwei-1\nDo it.\n```\n\n```{glossary}\nword\n  A word.\n```\n")
     toc = (book / "_toc.yml").read_text()
     index = book / "chapters" / "index.md"
-    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n")
+    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n\n```{chapter-guide} drei\nIts class.\n```\n")
+    shutil.copy(test_tools.chapter(book), book / "chapters" / "drei.ipynb")
     test_tools.write(book, "1", text=POINTING)
     (book / "data" / "own_table.csv").write_text("Date,x\n2020-01-01,1\n")
     status, printed = run(book, "build.py")
     assert status == 0, printed
-    assert "Not in _toc.yml, so not in the book: chapters/zwei.md" in printed
+    assert "Not in _toc.yml, so not in the book: chapters/drei.ipynb, chapters/zwei.md" in printed
     article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
     assert re.sub(r"\s+", " ", article.p.text).startswith(
         "Zwei Dinge (in the full book) and that one (in the full book); Zwei Dinge (in the full book), these (in the full book), "
@@ -203,11 +205,35 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     assert article.select_one("a[href='zwei.html#term-word']").find_parent("strong")
     assert article.select("p:not(.meaning p)")[-1].text.split("\n")[:2] == ["It is so everywhere.", "It is so on the farm."]
     (book / "_toc.yml").write_text(toc)
-    test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`drei`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
+    test_tools.write(book, "1", text=POINTING.replace("`zwei`", "`vier`").replace("zwei-1>", "zwei-2>").replace("<word>", "<sword>"))
     status, printed = run(book, "build.py")
     assert status == 1
-    for mistake in ("drei", "zwei-2", "sword"):
+    for mistake in ("vier", "zwei-2", "sword"):
         assert re.search(rf"WARNING: .*{mistake}", printed), f"{mistake}: {printed}"
+
+
+def test_without_the_bibliography_each_page_lists_the_works_that_it_cites(book):  # noqa: F811
+    index = book / "chapters" / "index.md"
+    index.write_text(index.read_text().replace("```{bibliography}\n```", "{cite:t}`someone` says so."))
+    (book / "chapters" / "works.md").write_text("# Works\n\n```{bibliography}\n```\n")
+    status, printed = run(book, "build.py")
+    assert status == 0, printed
+    for name in ("index", "eins"):
+        article = BeautifulSoup((book / "_build" / "html" / "chapters" / f"{name}.html").read_text("utf-8"), "html.parser").article
+        [work] = article.select(".citation")
+        assert [link["href"] for link in article.select(".bibtex-citation a")] == [f"#{work['id']}"] and "A Book" in work.text
+        assert article.select_one(".rubric").text == "Works cited on this page"
+
+    # A book that has the page has them there alone; a work that is listed twice is a mistake.
+    toc = book / "_toc.yml"
+    toc.write_text(toc.read_text() + "  - file: chapters/works\n")
+    status, printed = run(book, "build.py")
+    assert status == 0, printed
+    article = BeautifulSoup((book / "_build" / "html" / "chapters" / "eins.html").read_text("utf-8"), "html.parser").article
+    assert article.select_one(".bibtex-citation a")["href"].startswith("works.html#") and not article.select(".citation, .rubric")
+    index.write_text(index.read_text() + "\n```{bibliography}\n```\n")
+    status, printed = run(book, "build.py")
+    assert status == 1 and "duplicate citation" in printed, printed
 
 
 # --- a table of the book's own ----------------------------------------------------------------------------------------------
@@ -217,7 +243,8 @@ MARKED = f"Always.\nOn the farm: 1.5. {own_table.MARK}\n- an item {own_table.MAR
 
 def marked_notebook():
     picture = new_code_cell("draw()", metadata={"mystnb": {"image": {"alt": f"Two humps. {own_table.MARK}"}}})
-    return new_notebook(cells=[new_markdown_cell(MARKED, metadata={"given": ["1.5", "2.5"]}), picture, new_code_cell(f"x = '{own_table.MARK}'")])
+    blades = new_code_cell("blades = table['pitch']\nprint(blades)", metadata={"tags": ["hide-input", own_table.TAG]}, outputs=[new_output("stream", text="88.0\n")])
+    return new_notebook(cells=[new_markdown_cell(MARKED, metadata={"given": ["1.5", "2.5"]}), picture, new_code_cell(f"x = '{own_table.MARK}'"), blades])
 
 
 def test_marked_lines_are_shown_with_the_wind_farm_alone():
@@ -226,7 +253,10 @@ def test_marked_lines_are_shown_with_the_wind_farm_alone():
     assert [page.cells[0].metadata["given"] for page in (farm, own)] == [["1.5", "2.5"], ["2.5"]]
     assert [page.cells[1].metadata["mystnb"]["image"]["alt"] for page in (farm, own)] == ["Two humps.", own_table.UNTOLD]
     assert farm.cells[2].source == own.cells[2].source == f"x = '{own_table.MARK}'"
-    assert list(own_table.marked(marked_notebook())) == [(1, "On the farm: 1.5."), (1, "- an item"), (2, "Two humps.")]
+    assert farm.cells[3].outputs and "remove-cell" not in farm.cells[3].metadata["tags"]
+    assert not own.cells[3].outputs and "remove-cell" in own.cells[3].metadata["tags"]
+    begins = "the code that begins with `blades = table['pitch']`"
+    assert list(own_table.marked(marked_notebook())) == [(1, "On the farm: 1.5."), (1, "- an item"), (2, "Two humps."), (4, begins)]
     plain = new_notebook(cells=[new_markdown_cell("Says  \nso.", metadata={"given": ["1.5"]})])
     assert own_table.as_shown(nbformat.from_dict(plain), own=True) == plain
 
@@ -235,19 +265,43 @@ def test_the_sentences_of_the_table_are_listed(book):  # noqa: F811
     notebook = marked_notebook()
     notebook.metadata.update(METADATA)
     save(book, notebook, current=False)
+    index = book / "chapters" / "index.md"
+    index.write_text(index.read_text() + f"The farm stands. {own_table.MARK}\n")
     assert chapters.sentences_of_the_table() == [
+        "chapters/index.md, line 7: The farm stands.",
         "chapters/eins.ipynb, cell 1: On the farm: 1.5.",
         "chapters/eins.ipynb, cell 1: - an item",
         "chapters/eins.ipynb, cell 2: Two humps.",
+        "chapters/eins.ipynb, cell 4: the code that begins with `blades = table['pitch']`",
     ]
 
 
-def test_a_mark_is_the_end_of_its_line():
-    """Anywhere else it would do nothing."""
-    for path in chapters.notebooks():
-        for cell in chapters.read(path).cells:
-            if cell.cell_type == "markdown":
-                assert cell.source.count(own_table.MARK) == sum(line.endswith(own_table.MARK) for line in cell.source.splitlines()), path.name
+def test_a_mark_is_the_end_of_its_line_and_the_tag_that_of_code():
+    """Anywhere else they would do nothing."""
+    for path in chapters.pages():
+        texts = [path.read_text("utf-8")]
+        if path.suffix == ".ipynb":
+            cells = chapters.read(path).cells
+            texts = [cell.source for cell in cells if cell.cell_type == "markdown"]
+            assert {cell.cell_type for cell in cells if own_table.TAG in cell.metadata.get("tags", [])} <= {"code"}, path.name
+        for text in texts:
+            assert text.count(own_table.MARK) == sum(line.endswith(own_table.MARK) for line in text.splitlines()), path.name
+
+
+def test_editions_for_a_class_leave_out_what_the_site_leaves_out(book, tmp_path, monkeypatch):  # noqa: F811
+    """The students' site is built of a copy without the data, so that what the table decides is decided before."""
+    monkeypatch.setattr(own_table, "DATA", book / "data")
+    (book / "data" / "own_table.csv").write_text("Date,x\n2020-01-01,1\n")
+    notebook = marked_notebook()
+    notebook.metadata.update(METADATA)
+    save(book, notebook, current=False)
+    index = book / "chapters" / "index.md"
+    index.write_text(index.read_text() + f"The farm stands. {own_table.MARK}\n")
+    editions.students_source(tmp_path / "copy")
+    sheet = editions.worksheet(test_tools.chapter(book), lambda text: text)
+    told = [(tmp_path / "copy" / "chapters" / name).read_text("utf-8") for name in ("eins.ipynb", "index.md")] + [nbformat.writes(sheet)]
+    assert ["Always." in text for text in told] == [True, False, True]
+    assert not [text for text in told if re.search("On the farm|an item|Two humps|88.0|The farm stands", text)]
 
 
 def test_a_table_of_its_own_makes_its_readers_stale_and_is_what_they_load(book, monkeypatch):  # noqa: F811

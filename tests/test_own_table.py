@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 import chapters
+import own_table
+import standard
 from helpers import load_table
 from helpers.tables import WIND_FARM
 
@@ -112,20 +114,37 @@ def names(source):
     return needed, made, imported
 
 
+def code_of_cells(notebook):
+    """Return the code of each code cell, by the cell's number."""
+    return {number: re.sub(r"^[%!].*", "", cell.source, flags=re.MULTILINE) for number, cell in chapters.code_cells(notebook)}
+
+
+def names_of_cells(notebook):
+    """Return what `names` says of each code cell, by the cell's number."""
+    return {number: names(code) for number, code in code_of_cells(notebook).items()}
+
+
+def of_the_table(notebook):
+    """Return the numbers of the code cells that need the table, directly or not."""
+    from_table, chosen = set(), []
+    for number, code in code_of_cells(notebook).items():
+        # A statement at a time: a function that never sees the table may stand beside its use on the table.
+        for statement in map(ast.unparse, ast.parse(code).body):
+            needed, made, _ = names(statement)
+            if CALL.search(statement) or needed & from_table:
+                chosen += [number] * (number not in chosen)
+                from_table |= made
+            else:
+                from_table -= made
+    return chosen
+
+
 def with_the_table(notebook):
     """Return the notebook with only those code cells that need the table, directly or not, and those that they need.
 
     The rest of a chapter takes most of its time, and does the same whatever the table.
     """
-    sources = {number: re.sub(r"^[%!].*", "", cell.source, flags=re.MULTILINE) for number, cell in chapters.code_cells(notebook)}
-    known = {number: names(source) for number, source in sources.items()}
-    from_table, chosen = set(), []
-    for number, (needed, made, _) in known.items():
-        if CALL.search(sources[number]) or needed & from_table:
-            chosen.append(number)
-            from_table |= made
-        else:
-            from_table -= made
+    known, chosen = names_of_cells(notebook), of_the_table(notebook)
     waiting = list(chosen)
     while waiting:
         number = waiting.pop()
@@ -192,6 +211,25 @@ def test_the_wind_farm_is_taken_as_it_stands():
     told, taken = load_table(WIND_FARM, **most), load_table(WIND_FARM)
     pd.testing.assert_frame_equal(told, taken)
     assert told.attrs == taken.attrs
+
+
+@pytest.mark.parametrize("path", READERS, ids=chapters.name)
+def test_what_the_page_of_another_table_tells_has_not_come_from_the_wind_farm(path):
+    """Its numbers with a decimal point are given, or printed by cells that never see the table; text leads up to each cell."""
+    page = own_table.as_shown(chapters.read(path), own=True)
+    for number in of_the_table(page):
+        page.cells[number - 1].outputs = []
+    assert standard.unbacked_numbers(page) + standard.code_without_prose(page) + standard.headings_out_of_order(page) == []
+
+
+@pytest.mark.parametrize("path", READERS, ids=chapters.name)
+def test_code_that_another_table_leaves_out_is_needed_by_no_other(path):
+    page = chapters.read(path)
+    left_out = {number for number, cell in chapters.code_cells(page) if own_table.TAG in cell.metadata.get("tags", [])}
+    known = names_of_cells(page)
+    made, needed = (set().union(*(known[number][kind] for number in numbers)) for kind, numbers in [(1, left_out), (0, known.keys() - left_out)])
+    stay = set().union(*(known[number][1] | known[number][2] for number in known.keys() - left_out))
+    assert not (made & needed) - stay
 
 
 @pytest.mark.parametrize("path", READERS[:1], ids=chapters.name)

@@ -73,7 +73,7 @@ def offer(app, pagename, templatename, context, doctree):
     path = Path(app.env.doc2path(pagename)) if pagename in app.env.all_docs else None
     if doctree is None or path is None or path.suffix != ".ipynb" or app.builder.name != "html":
         return
-    notebook = nbformat.read(path, as_version=4)
+    notebook = own_table.as_shown(nbformat.read(path, as_version=4))
     if not any(part for _, _, part in solutions.places(notebook)):
         return
     name = work_name(context["sourcename"])

@@ -218,11 +218,11 @@ class Gallery(SphinxDirective):
 
     def chapter(self, docname):
         """Return what a page holds; None if it is no notebook."""
-        path = self.env.doc2path(docname)
-        if not str(path).endswith(".ipynb") or not os.path.exists(path):
+        path = os.path.join(self.env.srcdir, f"{docname}.ipynb")  # of a page that is left out Sphinx knows no ending
+        if not os.path.exists(path):
             return None
-        self.env.note_dependency(str(path))
-        return read(docname, str(path), os.stat(path).st_mtime_ns)
+        self.env.note_dependency(path)
+        return read(docname, path, os.stat(path).st_mtime_ns)
 
     def to_page(self, docname, *content):
         """Return a link to a page; without content, by its title."""

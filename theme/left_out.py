@@ -2,7 +2,8 @@
 
 `_toc.yml` alone says which pages the book has, and in which order. A reference to a page, label or term of a file that it
 leaves out shows its words, and says that the page is in the full book; a row of a table that is about such a page goes.
-A reference to anything else is a mistake, and stops the build as ever.
+A reference to anything else is a mistake, and stops the build as ever. Where the page with the bibliography is left out,
+each page lists at its foot the works that it cites.
 """
 
 import re
@@ -11,11 +12,13 @@ from pathlib import Path
 
 import nbformat
 from docutils import nodes
+from nbformat.v4 import new_markdown_cell
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util import docname_join
 
 WHERE = " (in the full book)"
+WORKS = "```{rubric} Works cited on this page\n```\n\n```{bibliography}\n:filter: docname in docnames\n```\n"
 LABEL = re.compile(r"^\(([\w:-]+)\)=|^\s*:(?:label|name): *(\S+)|\$\$ *\(([\w:-]+)\)", re.MULTILINE)
 
 
@@ -60,6 +63,21 @@ def pages(env):
 def forget(app, env, docnames):
     """Look again in each build."""
     vars(env).pop("pages_left_out", None)
+    env.has_bibliography = any("{bibliography}" in Path(env.doc2path(docname)).read_text("utf-8") for docname in env.found_docs)
+    if not env.has_bibliography:  # then several pages may list one work; a citation leads to the list of its own page
+        app.config.suppress_warnings = [*app.config.suppress_warnings, "bibtex.duplicate_citation", "bibtex.duplicate_label"]
+
+
+def add_works(app, docname, source):
+    """Put the works that a page cites at its foot, if the book has no page for them."""
+    if app.env.has_bibliography or "{cite:" not in source[0]:
+        return
+    if app.env.doc2path(docname).endswith(".ipynb"):
+        notebook = nbformat.reads(source[0], as_version=4)
+        notebook.cells.append(new_markdown_cell(WORKS, id="works-cited"))
+        source[0] = nbformat.writes(notebook)
+    else:
+        source[0] += f"\n{WORKS}"
 
 
 def in_the_full_book(words):
@@ -113,6 +131,7 @@ def leave_out_rows(app, doctree, docname):
 
 def setup(app):
     app.connect("env-before-read-docs", forget)
+    app.connect("source-read", add_works)
     app.add_post_transform(SoftenLinks)
     app.connect("missing-reference", soften)
     app.connect("doctree-resolved", leave_out_rows)

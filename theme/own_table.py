@@ -1,15 +1,17 @@
 """What the book's pages say when another table than the wind farm is the book's: a file `own_table` in `data/`.
 
-A line of Markdown, or the alternative text of a figure, that holds for the wind farm alone ends with the mark. Jupyter
-shows nothing of it. With a table of its own the book leaves such lines out, on its pages as in the notebooks to download.
+A line of Markdown, or the alternative text of a figure, that holds for the wind farm alone ends with the mark, of which
+Jupyter shows nothing; a cell of code that asks for the wind farm alone has the tag. With a table of its own the book
+leaves both out, on its pages as in the notebooks to download and in worksheets; such code is kept there without its
+outputs, where a page would hide it, so that the cells keep their numbers.
 """
 
-import re
 from pathlib import Path
 
 import nbformat
 
 MARK = "<!-- wind farm -->"
+TAG = "wind-farm"
 UNTOLD = "A figure of this book's own table, drawn by the code above it; what it shows nobody has put into words yet."
 DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -20,11 +22,19 @@ def in_use():
 
 
 def marked(notebook):
-    """Yield (number, text) of each line and alternative text that holds for the wind farm alone; cells are counted from 1."""
+    """Yield (number, text) of each line, alternative text and cell of code that holds for the wind farm alone; cells are counted from 1."""
     for number, cell in enumerate(notebook.cells, start=1):
+        if TAG in cell.metadata.get("tags", []):
+            yield number, f"the code that begins with `{cell.source.splitlines()[0]}`"
         alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
         lines = cell.source.splitlines() if cell.cell_type == "markdown" else [alt]
         yield from ((number, line.removesuffix(MARK).strip()) for line in lines if line.endswith(MARK))
+
+
+def text_as_shown(markdown, own=None):
+    """Return what Markdown says with the book's table, its own one or the wind farm."""
+    own = in_use() if own is None else own
+    return "\n".join(line.removesuffix(MARK).rstrip() if line.endswith(MARK) else line for line in markdown.split("\n") if not (own and line.endswith(MARK)))
 
 
 def as_shown(notebook, own=None):
@@ -34,9 +44,11 @@ def as_shown(notebook, own=None):
         image = cell.metadata.get("mystnb", {}).get("image", {})
         if image.get("alt", "").endswith(MARK):
             image["alt"] = UNTOLD if own else image["alt"].removesuffix(MARK).strip()
+        if own and TAG in cell.metadata.get("tags", []):
+            cell.metadata["tags"] = [*cell.metadata["tags"], "remove-cell"]
+            cell.outputs = []
         if cell.cell_type == "markdown" and MARK in cell.source:
-            lines = cell.source.splitlines()
-            cell.source = "\n".join(line.removesuffix(MARK).rstrip() for line in lines if not (own and line.endswith(MARK)))
+            cell.source = text_as_shown(cell.source, own)
             if "given" in cell.metadata:
                 cell.metadata["given"] = [number for number in cell.metadata["given"] if number in cell.source]
     return notebook
@@ -44,11 +56,10 @@ def as_shown(notebook, own=None):
 
 def show(app, docname, source):
     """Give Sphinx the notebook as it is to be shown."""
-    if MARK in source[0] and app.env.doc2path(docname).endswith(".ipynb"):
+    if (MARK in source[0] or TAG in source[0]) and app.env.doc2path(docname).endswith(".ipynb"):
         source[0] = nbformat.writes(as_shown(nbformat.reads(source[0], as_version=4)))
     elif MARK in source[0]:
-        kept = [line for line in source[0].splitlines() if not (in_use() and line.endswith(MARK))]
-        source[0] = re.sub(rf" *{MARK}$", "", "\n".join(kept), flags=re.MULTILINE) + "\n"
+        source[0] = text_as_shown(source[0])
 
 
 def setup(app):

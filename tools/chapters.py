@@ -83,11 +83,18 @@ def name(path):
 
 
 def sentences_of_the_table():
-    """Return each sentence that is shown only while the wind farm is the book's table, with file and cell.
+    """Return each sentence that is shown only while the wind farm is the book's table, with file and cell, or line.
 
-    With another table an instructor writes them anew; alternative texts of figures are among them.
+    With another table an instructor writes them anew; alternative texts of figures and cells of code are among them.
     """
-    return [f"{name(path)}, cell {number}: {text}" for path in notebooks() for number, text in own_table.marked(read(path))]
+    found = []
+    for path in pages():
+        if path.suffix == ".ipynb":
+            found += [f"{name(path)}, cell {number}: {text}" for number, text in own_table.marked(read(path))]
+        else:
+            lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
+            found += [f"{name(path)}, line {number}: {line.removesuffix(own_table.MARK).strip()}" for number, line in lines if line.endswith(own_table.MARK)]
+    return found
 
 
 def code_cells(notebook):

@@ -205,9 +205,11 @@ def claims():
         return []
     found = [f"{sentence} (left out with your table: write it anew)" for sentence in chapters.sentences_of_the_table()] if own else []
     for path in chapters.notebooks():
-        numbers = [str(number) for number, cell in enumerate(chapters.own_table.as_shown(chapters.read(path)).cells, start=1) if cell.cell_type == "markdown" and FARM.search(cell.source)]
-        if numbers:
-            found.append(f"{chapters.name(path)}, cells {', '.join(numbers)}: they speak of the wind farm, but the book's table is another")
+        cells = [cell for cell in enumerate(chapters.own_table.as_shown(chapters.read(path)).cells, start=1) if "remove-cell" not in cell[1].metadata.get("tags", [])]
+        for kind, speaks in {"markdown": "they speak", "code": "their code speaks"}.items():
+            numbers = [str(number) for number, cell in cells if cell.cell_type == kind and FARM.search(cell.source + str(cell.metadata.get("mystnb", "")))]
+            if numbers:
+                found.append(f"{chapters.name(path)}, cells {', '.join(numbers)}: {speaks} of the wind farm, but the book's table is another")
     return found
 
 

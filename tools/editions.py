@@ -19,6 +19,7 @@ from pybtex.database import parse_file
 
 import chapters
 import checks
+import own_table
 import solutions
 
 WORKSHEETS = chapters.BOOK / "_build" / "worksheets"
@@ -64,9 +65,9 @@ def students_source(folder):
         copy = folder / path.relative_to(chapters.BOOK)
         try:
             if path.suffix == ".md":
-                copy.write_text(solutions.page_without(path.read_text("utf-8")), "utf-8")
+                copy.write_text(own_table.text_as_shown(solutions.page_without(path.read_text("utf-8"))), "utf-8")  # here, as the copy has no data
             else:
-                nbformat.write(without_solutions(chapters.read(path)), copy)
+                nbformat.write(own_table.as_shown(without_solutions(chapters.read(path))), copy)
         except ValueError as error:
             raise ValueError(f"{chapters.name(path)}: {error}") from error
 
@@ -130,7 +131,7 @@ class Plain:
 
 def exercises(path):
     """Return the exercises of a chapter, numbered in their order; ValueError if a solution is not clear, or has no exercise."""
-    notebook = chapters.read(path)
+    notebook = own_table.as_shown(chapters.read(path))
     if unclear := solutions.faults(notebook):
         raise ValueError(f"{chapters.name(path)}: {'; '.join(unclear)}")
     texts, solved = {}, {}
@@ -179,7 +180,7 @@ def worksheet(path, plain, solution=lambda exercise: []):
         asked = [new_code_cell(f'check("{label}")', id=f"check-{label}")] if exercise.check else []
         return [answer, *asked, *solution(exercise)]
 
-    sheet = solutions.replaced(chapters.read(path), to_answer)
+    sheet = solutions.replaced(own_table.as_shown(chapters.read(path)), to_answer)
     for cell in sheet.cells:
         if cell.cell_type == "markdown":
             cell.source = plain(cell.source)

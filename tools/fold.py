@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "theme"))
+import own_table
 import solutions
 
 CHAPTERS = Path(__file__).resolve().parents[1] / "chapters"  # not from chapters.py: on Binder there is no Sphinx
@@ -37,5 +38,5 @@ if __name__ == "__main__":
     folder = Path(sys.argv[1]).resolve() if sys.argv[1:] else CHAPTERS
     folder.mkdir(parents=True, exist_ok=True)
     for path in sorted(CHAPTERS.glob("*.ipynb")):
-        nbformat.write(fold(nbformat.read(path, as_version=4)), folder / path.name)
+        nbformat.write(fold(own_table.as_shown(nbformat.read(path, as_version=4))), folder / path.name)
     print(f"The folded chapters are in {folder}")

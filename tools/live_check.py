@@ -43,7 +43,8 @@ def run(page, address, *, last=None, minutes=15):
 
 def compare(saved, path, last=None):
     """Return how the cells of a saved notebook, all or the first ones, differ from the stored one, {number of the code cell: words}."""
-    stored = {cell.id: cell for _, cell in chapters.code_cells(chapters.read(path)) if "check" not in cell.metadata}
+    page = chapters.own_table.as_shown(chapters.read(path))
+    stored = {cell.id: cell for _, cell in chapters.code_cells(page) if "remove-cell" not in cell.metadata.get("tags", [])}
     shown = [(cell, stored[cell.id]) for _, cell in chapters.code_cells(saved) if cell.id in stored]
     assert len(shown) == len(stored), f"{chapters.name(path)}: {len(stored)} cells are stored, and {len(shown)} came back"
     told = {}
