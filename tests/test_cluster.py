@@ -1,6 +1,5 @@
 """Fits and densities on a Dask cluster: a scheduler and workers as processes of their own, of which some die."""
 
-import json
 import os
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from distributed import Client
+from bench import Cluster
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -46,40 +45,12 @@ class Greedy(GaussianMixture):
         return super().fit(X)
 
 
-class Cluster:
-    """A scheduler, its client, and as many workers as are asked for."""
-
-    def __init__(self, folder):
-        self.folder, self.workers = folder, []
-        # The second worker that a fit kills is its last: by default it would be the fourth.
-        self.environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent), "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"}
-        self.scheduler = self.start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", folder / "scheduler.json")
-        self.client = Client(scheduler_file=folder / "scheduler.json", set_as_default=True)
-
-    def start(self, *arguments):
-        with open(self.folder / "log", "a") as log:
-            return subprocess.Popen([sys.executable, "-m", "dask", *arguments, "--no-dashboard"], env=self.environment, stdout=log, stderr=log, start_new_session=True)
-
-    def work_with(self, n_workers):
-        """Start workers until there are so many."""
-        address = json.loads((self.folder / "scheduler.json").read_text())["address"] if (self.folder / "scheduler.json").exists() else None
-        for _ in range(n_workers - len(self.workers)):
-            options = "--nthreads", "1", "--memory-limit", "600MB", "--local-directory", self.folder, "--host", "127.0.0.1"
-            self.workers.append(self.start("worker", address, *options))
-        self.client.wait_for_workers(n_workers, timeout=120)
-
-    def stop(self):
-        self.client.close()
-        for process in [*self.workers, self.scheduler]:
-            os.killpg(process.pid, signal.SIGKILL)  # with the nanny its worker, which may be starting again
-            process.wait()
-
-
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    cluster = Cluster(tmp_path_factory.mktemp("cluster"))
-    yield cluster
-    cluster.stop()
+    settings = {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}  # the workers have to find this file
+    settings["DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES"] = "1"  # the second worker that a fit takes is the last; by default the fourth
+    with Cluster(tmp_path_factory.mktemp("cluster"), memory="600MB", **settings) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -103,12 +74,14 @@ def test_the_numbers_are_those_at_home_however_many_workers(cluster, X, n_worker
     monkeypatch.setattr(kernel_density, "TASK", 20_000)  # of 90,000 pairs
     monkeypatch.setattr(kernel_density, "BLOCK", 3_000)
     hasty = [*MODELS, GaussianMixture(3, random_state=0, max_iter=1)]
+    densities = helpers.kde_log_density(X, X, [0.2, 1])
     with pytest.warns(ConvergenceWarning) as at_home:
-        fits, densities = helpers.fit_all(hasty, X, n_jobs=1), helpers.kde_log_density(X, X, [0.2, 1])
+        fits = helpers.fit_all(hasty, X, n_jobs=1)
     cluster.work_with(n_workers)
     before = cluster.client.run(lambda dask_worker: dask_worker.state.transition_counter)
     with parallel_config("dask"), pytest.warns(ConvergenceWarning) as told:
         assert_same(helpers.fit_all(hasty, X), fits)
+    with parallel_config("dask"):
         np.testing.assert_array_equal(helpers.kde_log_density(X, X, [0.2, 1]), densities)
     after = cluster.client.run(lambda dask_worker: dask_worker.state.transition_counter)
     assert len(before) == n_workers and all(after[worker] > before[worker] for worker in before)  # each has worked
