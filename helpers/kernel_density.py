@@ -17,6 +17,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from threadpoolctl import ThreadpoolController
 
 from helpers._checks import check_numbers, describe
+from helpers._cluster import ALONE, WORKER, cluster, spread
 
 #: Finding the linear algebra libraries takes longer than a small product, so it is done once.
 BLAS = ThreadpoolController()
@@ -29,6 +30,9 @@ NEGLIGIBLE = -50
 
 #: The largest error in nats that the expanded square may bring into a log-density.
 TOLERANCE = 1e-9
+
+#: So many pairs make a task for a cluster: work for about half a second.
+TASK = 2**25
 
 
 def kde_log_density(points, data, bandwidth):
@@ -248,13 +252,39 @@ def _log_densities(points, data, bandwidths, starts):
     A group is a run of rows of `data` and begins at one of the `starts`. The squared distances are computed once, a block of
     points at a time, so that memory stays bounded; from each group its smallest one is set aside before the exponential
     (log-sum-exp), so that nothing underflows, however far away a group is. The blocks are shared out among threads, each of
-    which needs no more threads for its products; the result does not depend on their number.
+    which needs no more threads for its products; the result does not depend on their number. A Dask cluster, where joblib is
+    configured for one, shares out larger tasks among its workers, and comes to the same result.
     """
-    counts = np.diff([*starts, len(data)])
     with np.errstate(over="ignore", divide="ignore"):
         factors = -0.5 / bandwidths**2
-    squared_distances = _squared_distances(points, data, np.abs(factors).max())
-    log_density = np.empty((len(bandwidths), len(points), len(starts)))
+    expanded = _may_expand(points, data, np.abs(factors).max())
+    step = max(1, BLOCK // len(data))
+    task = step * max(1, TASK // (step * len(data)))  # whole blocks, so that a cluster multiplies the same matrices
+    tasks = [points[start : start + task] for start in range(0, len(points), task)]
+    if len(tasks) > 1 and (client := cluster()):
+        kernels = data, factors, starts, expanded, step
+        name, need = f"the density of {task} of {len(points)} points", WORKER + 3 * data.nbytes
+        parts = dict(spread(client, _one_task, tasks, kernels, name=lambda _: name, need=lambda _: need))
+        log_density = np.concatenate([parts[number] for number in range(len(tasks))], axis=1)
+    else:
+        log_density = _unnormalised(points, data, factors, starts, expanded, step, os.cpu_count())
+
+    bad = np.count_nonzero(~np.isfinite(log_density).all(axis=(0, 2)))
+    if bad:
+        raise ValueError(
+            f"bandwidth must be large enough for log-densities that a float can hold, but with "
+            f"{describe(bandwidths.min().item())} those of {bad} of {len(points)} points are too low: "
+            "take a larger bandwidth, or bring the data to a common scale."
+        )
+    log_normaliser = np.log(np.diff([*starts, len(data)])) + data.shape[1] * np.log(bandwidths * np.sqrt(2 * np.pi))[:, None, None]
+    return log_density - log_normaliser
+
+
+def _unnormalised(points, data, factors, starts, expanded, step, n_threads):
+    """Return the logarithm of the sum of the kernels of each group, shape (H, M, number of groups), `step` points at a time."""
+    squared_distances = _squared_distances(points, data, expanded)
+    counts = np.diff([*starts, len(data)])
+    log_sums = np.empty((len(factors), len(points), len(starts)))
 
     @np.errstate(over="ignore", invalid="ignore")
     def fill(rows):
@@ -266,46 +296,46 @@ def _log_densities(points, data, bandwidths, starts):
             np.multiply(block, factor, out=kernels)
             np.maximum(kernels, NEGLIGIBLE, out=kernels)
             sums = np.add.reduceat(np.exp(kernels, out=kernels), starts, axis=1)
-            log_density[h, rows] = np.log(sums) + factor * nearest
+            log_sums[h, rows] = np.log(sums) + factor * nearest
 
-    step = max(1, BLOCK // len(data))
     blocks = [slice(start, start + step) for start in range(0, len(points), step)]
-    with BLAS.limit(limits=1), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with BLAS.limit(limits=1), ThreadPoolExecutor(n_threads) as threads:
         list(threads.map(fill, blocks))
-
-    bad = np.count_nonzero(~np.isfinite(log_density).all(axis=(0, 2)))
-    if bad:
-        raise ValueError(
-            f"bandwidth must be large enough for log-densities that a float can hold, but with "
-            f"{describe(bandwidths.min().item())} those of {bad} of {len(points)} points are too low: "
-            "take a larger bandwidth, or bring the data to a common scale."
-        )
-    log_normaliser = np.log(counts) + data.shape[1] * np.log(bandwidths * np.sqrt(2 * np.pi))[:, None, None]
-    return log_density - log_normaliser
+    return log_sums
 
 
-def _squared_distances(points, data, factor):
-    """Return a function that gives the squared distances of a slice of the points to all data.
+def _one_task(points, kernels):
+    """Return the same for a few points, on a cluster's worker, which has one processor for it."""
+    with ALONE:
+        return _unnormalised(points, *kernels, n_threads=1)
+
+
+def _may_expand(points, data, factor):
+    """Return whether the squared distances may come from expanded squares.
 
     The expanded square |x|² + |y|² − 2xy is one matrix product, several times as fast as the differences, but for points that
     are closer to each other than to the mean it takes a small number from large ones. Where the error, multiplied by the
-    `factor` of the exponent, could exceed the tolerance, the differences are taken instead.
+    `factor` of the exponent, could exceed the tolerance, the differences have to be taken instead.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         centre = data.mean(axis=0)
-        centred_points, centred_data = points - centre, data - centre
-        points_squared, data_squared = ((each**2).sum(axis=1) for each in (centred_points, centred_data))
-        size = max(points_squared.max(), data_squared.max())
-        error = 4 * data.shape[1] * np.finfo(float).eps * size * factor
+        size = max(((each - centre) ** 2).sum(axis=1).max() for each in (points, data))
+        return 4 * data.shape[1] * np.finfo(float).eps * size * factor <= TOLERANCE
+
+
+def _squared_distances(points, data, expanded):
+    """Return a function that gives the squared distances of a slice of the points to all data."""
+    if not expanded:
+        return lambda rows: cdist(points[rows], data, "sqeuclidean")
+    centre = data.mean(axis=0)
+    centred_points, centred_data = points - centre, data - centre
+    points_squared, data_squared = ((each**2).sum(axis=1) for each in (centred_points, centred_data))
     doubled = -2 * centred_data.T
 
-    def differences(rows):
-        return cdist(points[rows], data, "sqeuclidean")
-
-    def expanded(rows):
+    def from_products(rows):
         block = centred_points[rows] @ doubled
         block += points_squared[rows, None]
         block += data_squared
         return block
 
-    return expanded if error <= TOLERANCE else differences
+    return from_products

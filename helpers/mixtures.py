@@ -22,9 +22,8 @@ from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from helpers._checks import check_numbers, describe
+from helpers._cluster import ALONE, WORKER, cluster, spread
 
-#: What a process takes before it fits anything, in bytes: Python, NumPy, SciPy, pandas, matplotlib and scikit-learn.
-WORKER = 200e6
 MEMINFO, CGROUP = Path("/proc/meminfo"), Path("/sys/fs/cgroup")  # what Linux and its containers say of memory
 
 def drop_point_masses(table, *, share=0.01, warn_from=0.05):
@@ -151,8 +150,9 @@ def fit_all(estimators, X, *, n_jobs=-1):
     """Fit many estimators to the same data, in parallel; the numbers are the same however many work at it.
 
     The fits are spread by joblib: over the cores of this machine or, inside ``joblib.parallel_config(backend=…)``,
-    over whatever that backend offers, such as a cluster. Each fit has a single BLAS thread, because threads inside
-    small fits only wait for each other, and because the number of threads could change the last digits.
+    over whatever that backend offers; inside ``joblib.parallel_config("dask")`` over the workers of a Dask cluster, of
+    which some may be lost on the way. Each fit has a single BLAS thread, because threads inside small fits only wait for
+    each other, and because the number of threads could change the last digits.
     Whoever waits at a terminal or in a live notebook sees a progress bar, which then disappears.
 
     Parameters
@@ -164,7 +164,7 @@ def fit_all(estimators, X, *, n_jobs=-1):
         The observations.
     n_jobs : int, default -1
         How many fits run at a time; -1 for as many as processors and free memory allow, both as this machine or its
-        container limits them.
+        container limits them. A Dask cluster has its own number of workers, whatever is asked here.
 
     Returns
     -------
@@ -178,6 +178,8 @@ def fit_all(estimators, X, *, n_jobs=-1):
     ValueError
         If `X` is not a table of finite numbers, if a `random_state` is no whole number, or what a fit itself raises,
         such as for fewer rows than components.
+    MemoryError, RuntimeError
+        If a fit needs more memory than a cluster's workers may take, or they die of it for another reason.
 
     Warns
     -----
@@ -200,12 +202,16 @@ def fit_all(estimators, X, *, n_jobs=-1):
         return []
     # The longest first: a long fit that starts last would be waited for alone.
     order = sorted(range(len(estimators)), key=lambda i: -_cost(estimators[i]))
-    tasks = (delayed(_fit)(clone(estimators[i]), X) for i in order)
-    if n_jobs == -1 and isinstance(get_active_backend()[0], LokyBackend):
-        n_jobs = _n_workers(X, estimators)
-    running = Parallel(n_jobs=n_jobs, return_as="generator")(tasks)
-    done = list(tqdm(running, total=len(order), unit="fit", leave=False, disable=not _someone_waits()))
-    fits, told = zip(*(done[order.index(i)] for i in range(len(order))))
+    tasks = [clone(estimators[i]) for i in order]
+    if client := cluster():
+        running = spread(client, _fit, tasks, X, name=lambda each: f"the fit of {each!r}", need=lambda each: _memory(each, X))
+    else:
+        if n_jobs == -1 and isinstance(get_active_backend()[0], LokyBackend):
+            n_jobs = _n_workers(X, estimators)
+        running = enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_fit)(each, X) for each in tasks))
+    shown = tqdm(running, total=len(order), unit="fit", leave=False, disable=not _someone_waits())
+    done = {order[number]: result for number, result in shown}
+    fits, told = zip(*(done[i] for i in range(len(order))))
     if any(told):
         first = next(i for i, messages in enumerate(told) if messages)
         warnings.warn(
@@ -218,10 +224,15 @@ def fit_all(estimators, X, *, n_jobs=-1):
 
 def _n_workers(X, estimators):
     """Return how many processes fit into the free memory: at least one, at most one for each processor and fit."""
+    largest = max(_memory(estimator, X) for estimator in estimators)
+    return int(max(1, min(cpu_count(), len(estimators), _free_memory() // largest)))
+
+
+def _memory(estimator, X):
+    """Return roughly how many bytes a process takes that fits an estimator."""
     # A fit holds a few numbers for each row and component: its distances, its responsibilities, what they are made of.
-    largest = max(_cost(clone(estimator).set_params(n_init=1)) if hasattr(estimator, "n_init") else 1 for estimator in estimators)
-    each = WORKER + X.nbytes + 4 * 8 * len(X) * (largest + X.shape[1])
-    return int(max(1, min(cpu_count(), len(estimators), _free_memory() // each)))
+    columns = _cost(clone(estimator).set_params(n_init=1)) if "n_init" in estimator.get_params() else 1
+    return WORKER + X.nbytes + 4 * 8 * len(X) * (columns + X.shape[1])
 
 
 def _free_memory():
@@ -262,7 +273,7 @@ def _cost(estimator):
 
 def _fit(estimator, X):
     """Fit with one thread; return the estimator and the texts of its warnings, which a worker would swallow."""
-    with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
+    with ALONE, threadpool_limits(1), warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         estimator.fit(X)
     return estimator, [str(warning.message) for warning in told]

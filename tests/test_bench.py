@@ -1,6 +1,7 @@
 """The benchmark compares the same fits; how fast they are is for `make bench` to say, not for a test."""
 
 import re
+from types import SimpleNamespace
 
 import bench
 import numpy as np
@@ -67,3 +68,33 @@ def test_the_densities_are_those_of_the_digits(work, shape, monkeypatch):
     assert seen["fast"].shape == shape
     np.testing.assert_allclose(seen["fast"], seen["exact"], rtol=0, atol=1e-8)
     assert seen["wanted"] == {(540, 10): 5, (5, 14): 25}[shape]
+
+
+@pytest.mark.parametrize("off", [0, 1e-16])
+def test_a_cluster_must_find_the_same_to_the_last_bit(off, monkeypatch, capsys):
+    started = []
+
+    class Cluster:
+        def __init__(self, folder):
+            self.client = SimpleNamespace(run=lambda *_: None)
+
+        def work_with(self, n_workers):
+            self.n_workers = n_workers
+            started.append(n_workers)
+
+        __enter__ = lambda self: self
+        __exit__ = lambda *_: None
+
+    monkeypatch.setattr(bench, "Cluster", Cluster)
+    monkeypatch.setattr(bench, "on_cluster", lambda cluster, function, *arguments: (function(*arguments) + off, 6 / cluster.n_workers, [1.5, 0.5]))
+    same = bench.compare_workers("halves", np.multiply, (np.ones(3), 0.1), np.array_equal, repeats=2)
+    assert same == (off == 0) and started == [1, 2]
+    printed = capsys.readouterr().out
+    assert "1 worker 6.00 s, 2 workers 3.00 s, 2.00 times as fast (2.00 to 2.00)" in printed and "2.0 s of work in 2 tasks, the longest 1.50 s" in printed
+
+
+def test_densities_on_workers_are_enough_for_two(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(bench, "compare_workers", lambda name, function, arguments, same, repeats: seen.update(points=arguments[0]))
+    bench.densities_on_workers(1)
+    assert seen["points"].shape == (20_000, 2) and seen["points"].size * 10_000 > 4 * bench.helpers.kernel_density.TASK

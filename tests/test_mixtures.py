@@ -1,5 +1,6 @@
 """Rows for a density, many fits at once, and collapsed components."""
 
+import os
 import subprocess
 import sys
 
@@ -226,6 +227,32 @@ def test_each_fit_has_a_single_thread(X):
         (fit,) = helpers.fit_all([Spy(2, random_state=0)], X, n_jobs=1)
         assert set(fit.threads_) == {1}
         assert {library["num_threads"] for library in threadpool_info()} == {2}
+
+
+THREADS = """
+import time, numpy as np, helpers
+from joblib import parallel_config
+from sklearn.mixture import GaussianMixture
+from threadpoolctl import threadpool_info
+
+class Slow(GaussianMixture):
+    def fit(self, X, y=None):
+        time.sleep(0.5 / self.n_components)  # those that begin first end first, while the others are still at work
+        self.threads_ = [library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"]
+        return super().fit(X)
+
+models = [Slow(K, random_state=0, tol=1) for K in range(1, 7)]
+with parallel_config(backend="threading"):
+    fits = helpers.fit_all(models, np.random.default_rng(0).normal(size=(50, 2)), n_jobs=6)
+print([max(fit.threads_) for fit in fits], max(library["num_threads"] for library in threadpool_info()))
+"""
+
+
+def test_threads_of_one_process_do_not_lift_each_others_limit():
+    """As on a cluster's worker that was started with several threads."""
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    run = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, env=environment)
+    assert run.stdout == "[1, 1, 1, 1, 1, 1] 2\n"
 
 
 def test_the_longest_goes_first_and_the_order_of_the_result_is_that_of_the_models(X, monkeypatch):

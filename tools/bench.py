@@ -5,16 +5,27 @@
 What counts are the ratios; the seconds are those of this machine and of what else it is doing. Each repeat runs the loop
 and the book's own by turns, and the ratio of the medians is printed beside the smallest and the largest ratio of a repeat.
 Both must also come to the same result.
+
+Where `distributed` is installed, the same is asked of a Dask cluster of one worker and of two, and what limits it is printed.
 """
 
 import argparse
+import importlib.util
+import json
 import os
+import pickle
+import signal
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 import warnings
 from contextlib import nullcontext
+from pathlib import Path
 
 import numpy as np
+from joblib import parallel_config
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from sklearn.datasets import load_digits
@@ -177,6 +188,112 @@ def bandwidth_selection(repeats):
     )
 
 
+class Cluster:
+    """A Dask scheduler on this machine, its client, and workers of one thread each, all as processes of their own.
+
+    Parameters
+    ----------
+    folder : Path
+        For their files; ``folder / "log"`` has what they print.
+    memory : str, default "auto"
+        What each worker may take.
+    **settings : str
+        More environment variables for all of them.
+    """
+
+    def __init__(self, folder, *, memory="auto", **settings):
+        from distributed import Client
+
+        self.folder, self.memory, self.processes = folder, memory, []
+        self.environment = {**os.environ, **settings}
+        where = folder / "scheduler.json"
+        self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", where)
+        self.client = Client(scheduler_file=where)
+        self.address = json.loads(where.read_text())["address"]
+
+    def work_with(self, n_workers):
+        """Start workers until there are so many, and wait for them."""
+        options = "--nthreads", "1", "--memory-limit", self.memory, "--local-directory", self.folder, "--host", "127.0.0.1"
+        for _ in range(n_workers + 1 - len(self.processes)):
+            self._start("worker", self.address, *options)
+        self.client.wait_for_workers(n_workers, timeout=120)
+
+    def _start(self, *arguments):
+        with open(self.folder / "log", "a") as log:
+            command = [sys.executable, "-m", "dask", *arguments, "--no-dashboard"]
+            self.processes.append(subprocess.Popen(command, env=self.environment, stdout=log, stderr=log, start_new_session=True))
+
+    def stop(self):
+        self.client.close()
+        for process in reversed(self.processes):
+            os.killpg(process.pid, signal.SIGKILL)  # with it the worker that it watches, which may be starting again
+            process.wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+
+def on_cluster(cluster, function, *arguments):
+    """Return what a function returns with its work on the cluster, its seconds, and what each task took there: a list of lists."""
+    from distributed import get_task_stream
+
+    with parallel_config("dask", client=cluster.client), get_task_stream(cluster.client) as stream, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        result, seconds = timed(function, *arguments)
+        time.sleep(0.5)  # the last tasks' times are on their way
+    tasks = [[each["stop"] - each["start"] for each in task["startstops"] if each["action"] == "compute"] for task in stream.data]
+    return result, seconds, [sum(task) for task in tasks]
+
+
+def compare_workers(name, function, arguments, same, repeats):
+    """Print how many times as fast two workers are as one, and what keeps it from two; return whether the results are right.
+
+    A third run, without a cluster, tells what the cluster itself costs. `same` compares two results, to the last bit.
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, Cluster(Path(folder)) as first:
+        _, start = timed(first.work_with, 1)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as other, Cluster(Path(other)) as second:
+            second.work_with(2)
+            for cluster in (first, second):
+                cluster.client.run(__import__, "helpers")  # so that no run pays for it
+            runs = []
+            for _ in range(repeats):
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    home, at_home = timed(function, *arguments)
+                runs.append((at_home, *(on_cluster(cluster, function, *arguments) for cluster in (second, first))))
+    alone, two, one = (statistics.median(each) for each in zip(*((home, b[1], a[1]) for home, b, a in runs)))
+    ratios = [a[1] / b[1] for _, b, a in runs]
+    kept = all(same(home, each[0]) for run in runs for each in run[1:])
+    tasks = runs[-1][1][2]
+    print(
+        f"{name}: 1 worker {one:.2f} s, 2 workers {two:.2f} s, {one / two:.2f} times as fast ({min(ratios):.2f} to "
+        f"{max(ratios):.2f}), without a cluster, on all cores, {alone:.2f} s; same to the last bit: {'yes' if kept else 'no'}\n"
+        f"  limits: {start:.1f} s to start a worker, once; {sum(tasks):.1f} s of work in {len(tasks)} tasks, the longest {max(tasks):.2f} s; "
+        f"{len(pickle.dumps(arguments)) / 1e6:.2f} MB to a worker, {len(pickle.dumps(home)) / 1e6:.2f} MB back"
+    )
+    return kept
+
+
+def fits_on_workers(repeats):
+    """Compare the sweep of the chapter on choosing K."""
+    X, models = wind_pair()
+
+    def same(fits, others):
+        return all((fit.means_ == other.means_).all() and (fit.covariances_ == other.covariances_).all() for fit, other in zip(fits, others))
+
+    return compare_workers(f"wind-farm pair on a cluster, {len(models)} fits", helpers.fit_all, (models, X), same, repeats)
+
+
+def densities_on_workers(repeats):
+    """Compare the log-densities of 20,000 points under 20,000 kernels in the plane."""
+    points, data = np.random.default_rng(0).normal(size=(2, 20_000, 2))
+    return compare_workers("20,000 points under 20,000 kernels on a cluster", helpers.kde_log_density, (points, data, 0.2), np.array_equal, repeats)
+
+
 def main(repeats):
     print(f"{os.cpu_count()} cores, {repeats} repeats; starting the workers is in the sweep's time, once")
     kept = [
@@ -185,6 +302,8 @@ def main(repeats):
         class_densities(repeats),
         bandwidth_selection(repeats),
     ]
+    if importlib.util.find_spec("distributed"):
+        kept += [fits_on_workers(repeats), densities_on_workers(repeats)]
     print("All ratios are as wanted." if all(kept) else "Not all ratios are as wanted.")
     return 0 if all(kept) else 1
 
