@@ -159,7 +159,8 @@ def build(site=SITE, solutions=True):
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
     # Warnings and errors come on stderr; stdout only names the unfinished folder.
-    run = subprocess.run([*jupyter_book, "build", *strictly, source], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    known = {**os.environ, "BOOK_PLAIN_WORDS": "yes" if words_alone else ""}  # see theme/again.py
+    run = subprocess.run([*jupyter_book, "build", *strictly, source], env=known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     told = run.stderr.decode("utf-8", "replace")
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:
