@@ -373,6 +373,7 @@ def test_build_makes_a_whole_site_or_keeps_the_last_one(book):
         (lambda text: text + "\n\n```{note}\nMind.\n```", False),
         (lambda text: text + " <a href='b'>", False),
         (lambda text: text + "\n\n```{index} word\n```", False),
+        (lambda text: text + "\n\nA heading\n---", False),
     ],
 )
 def test_a_build_goes_on_from_the_last_where_plain_words_alone_have_changed(book, edit, words_alone):
@@ -384,6 +385,15 @@ def test_a_build_goes_on_from_the_last_where_plain_words_alone_have_changed(book
     notebook.cells[1].metadata["tags"] = ["remove-cell"]
     save(book, notebook, current=False)
     assert build.skeleton(chapter(book).read_text("utf-8")) != before
+
+
+@pytest.mark.parametrize("directive", ["glossary", "figure", "note"])
+def test_words_that_other_pages_show_are_no_plain_words(directive):
+    def notebook(words):
+        return new_notebook(cells=[new_markdown_cell(f"```{{{directive}}} a\n:name: b\n\nword\n  {words}.\n```", id="a")])
+
+    before, after = (build.skeleton(nbformat.writes(notebook(words))) for words in ("Its meaning", "Another one"))
+    assert (before == after) == (directive == "note")
 
 
 def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tmp_path):

@@ -1,7 +1,5 @@
 """The book's local Sphinx extension: it links the repository, and mends what keeps readers out."""
 
-import contextlib
-import json
 import os
 import re
 import subprocess
@@ -179,18 +177,6 @@ function splitQuery(query) {
         return re.findall(r"[^\W_]+", plain)
 
 
-def recall_index(app):
-    """Give the search the index entries of pages that are not written anew: Sphinx stores its memory before pages are written."""
-    with contextlib.suppress(FileNotFoundError), open(os.path.join(app.doctreedir, "index_entries.json"), encoding="utf-8") as file:
-        app.env._search_index_index_entries.update({name: list(map(tuple, entries)) for name, entries in json.load(file).items()})
-
-
-def remember_index(app, error):
-    if not error and app.builder.name == "html":
-        with open(os.path.join(app.doctreedir, "index_entries.json"), "w", encoding="utf-8") as file:
-            json.dump(app.env._search_index_index_entries, file)
-
-
 # What axe-core finds wrong in the HTML of the extensions, and what it should be.
 MENDED = {
     '<summary aria-label="Toggle hidden content">': "<summary>",  # the label hid the words that are seen
@@ -265,7 +251,5 @@ def setup(app):
     app.connect("doctree-resolved", make_knobs)
     app.connect("html-collect-pages", lost_page)
     app.connect("html-page-context", mend_page, priority=900)  # after those who write
-    app.connect("builder-inited", recall_index)
-    app.connect("build-finished", remember_index)
     app.connect("build-finished", finish_site, priority=950)  # after the pages have become lighter
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -65,11 +65,25 @@ def terms(doctree):
             yield node["reftarget"].lower(), node
 
 
+def note_terms(app, doctree):
+    """Note which terms a page uses, so that nobody has to open it again for them."""
+    terms_of(app.env)[app.env.docname] = [term for term, _ in terms(doctree)]
+
+
+def terms_of(env):
+    """Return the dictionary of the terms of each page, which is kept with the environment."""
+    return vars(env).setdefault("terms_used", {})
+
+
+def merge_terms(app, env, docnames, other):
+    terms_of(env).update({name: terms_of(other)[name] for name in docnames if name in terms_of(other)})
+
+
 def find_first(app, env):
     """Find the page that uses each term first."""
     env.first_pages = {}
     for docname in env.external_site_map:
-        for term, _ in terms(env.get_doctree(docname)) if docname in env.found_docs else ():
+        for term in terms_of(env)[docname] if docname in env.found_docs else ():
             env.first_pages.setdefault(term, docname)
     return []
 
@@ -89,6 +103,8 @@ class BoldAtFirst(SphinxPostTransform):
 
 
 def setup(app):
+    app.connect("doctree-read", note_terms)
+    app.connect("env-merge-info", merge_terms)
     app.connect("env-updated", find_first)
     app.add_post_transform(BoldAtFirst)
     app.add_js_file(SCRIPT, loading_method="defer")

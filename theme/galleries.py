@@ -5,6 +5,7 @@ What the notebooks do not say of themselves stands in the metadata of their cell
 """
 
 import base64
+import hashlib
 import io
 import os
 import re
@@ -68,6 +69,7 @@ class Chapter:
     docname: str
     title: str
     minutes: int | None
+    goals: str
     figures: list[Figure]
     exercises: list[Exercise]
 
@@ -133,7 +135,25 @@ def read(docname, path, changed):
         elif cell.cell_type == "code" and not solution and (png := figure_of(cell)):
             alt = cell.metadata.get("mystnb", {}).get("image", {}).get("alt", "")
             figures.append(Figure(number, png, alt, without_links(section), "knob" in cell.metadata, cell.metadata.get("card")))
-    return Chapter(docname, name[1] if name else docname, minutes, figures, exercises)
+    stated = goals(notebook.cells[0].source) if notebook.cells else ""
+    return Chapter(docname, name[1] if name else docname, minutes, stated, figures, exercises)
+
+
+def chapter(env, docname):
+    """Return the Chapter of a page; None if it is no notebook."""
+    path = os.path.join(env.srcdir, f"{docname}.ipynb")  # of a page that is left out Sphinx knows no ending
+    return read(docname, path, os.stat(path).st_mtime_ns) if os.path.exists(path) else None
+
+
+def digest(chapter):
+    return hashlib.sha256(repr(chapter).encode()).hexdigest()
+
+
+def outdated(app, env, added, changed, removed):
+    """Return the pages that show something of a chapter that it no longer says; not those whose chapter has other words alone."""
+    now = {docname: digest(chapter(env, docname)) for docname in changed | removed}
+    shown = {page: told["shows"] for page, told in env.metadata.items() if "shows" in told}
+    return [page for page, facts in shown.items() if added or any(now[name] != facts[name] for name in now.keys() & facts.keys())]
 
 
 def figure_id(docname, cell):
@@ -218,11 +238,10 @@ class Gallery(SphinxDirective):
 
     def chapter(self, docname):
         """Return what a page holds; None if it is no notebook."""
-        path = os.path.join(self.env.srcdir, f"{docname}.ipynb")  # of a page that is left out Sphinx knows no ending
-        if not os.path.exists(path):
-            return None
-        self.env.note_dependency(path)
-        return read(docname, path, os.stat(path).st_mtime_ns)
+        found = chapter(self.env, docname)
+        if found:
+            self.env.metadata[self.env.docname].setdefault("shows", {})[docname] = digest(found)
+        return found
 
     def to_page(self, docname, *content):
         """Return a link to a page; without content, by its title."""
@@ -341,13 +360,12 @@ class ChapterGuide(Gallery):
         chapter = self.chapter(docname)
         if chapter and docname not in self.env.external_site_map:
             return []  # left out of the book: see left_out.py
-        stated = chapter and goals(nbformat.read(self.env.doc2path(docname), as_version=4).cells[0].source)
-        if not stated:
+        if not (chapter and chapter.goals):
             logger.warning(f"chapter-guide: {self.arguments[0]} is no notebook that opens with what the reader will be able to do", location=self.get_location())
             return []
         text = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, text)
-        return [self.section(chapter, "guide", nodes.paragraph("", "", nodes.strong("Goals.", "Goals."), nodes.Text(" To "), *self.inline(stated)), *text.children)]
+        return [self.section(chapter, "guide", nodes.paragraph("", "", nodes.strong("Goals.", "Goals."), nodes.Text(" To "), *self.inline(chapter.goals)), *text.children)]
 
 
 class FigureGallery(Gallery):
@@ -404,6 +422,7 @@ def setup(app):
     app.add_directive("chapter-guide", ChapterGuide)
     app.add_directive("figure-gallery", FigureGallery)
     app.add_directive("exercise-list", ExerciseList)
+    app.connect("env-get-outdated", outdated)
     app.connect("doctree-read", mark_figures)
     app.connect("doctree-resolved", find_places)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import inspect
 import io
+import json
 import os
 import posixpath
 import re
@@ -47,6 +48,19 @@ def kept(name, source, write):
     return path
 
 
+def once(site, page, kind, make):
+    """Return the text that `make` gives for a page; that of the last build, if the page has not been written since.
+
+    These texts, and the pages as Sphinx wrote them, are kept beside the site: see `lighten`.
+    """
+    name = page.relative_to(site)
+    written, text = site.with_name("raw") / name, site.with_name("light") / f"{name}.{kind}"
+    if not text.exists() or text.stat().st_mtime_ns < written.stat().st_mtime_ns:
+        text.parent.mkdir(parents=True, exist_ok=True)
+        text.write_text(make(), "utf-8", newline="\n")
+    return text.read_text("utf-8")
+
+
 # --- code ----------------------------------------------------------------------------------------------------------------
 
 
@@ -61,6 +75,7 @@ def merge_code(app):
     styles = [get_style_by_name(options[f"pygments_{theme}_style"]) for theme in ("light", "dark")]
     first = {}
 
+    @functools.cache
     def look(kind):
         return tuple(tuple(style.style_for_token(kind).items()) for style in styles)
 
@@ -95,10 +110,9 @@ def choose_scripts(app, pagename, templatename, context, doctree):
     context["script_files"] = kept
 
 
-def defer_scripts(pages):
+def defer_scripts(text):
     """Let the browser load all scripts beside the page, not before it; they still run in their order."""
-    for name, text in pages.items():
-        pages[name] = re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer ", text)
+    return re.sub(r"<script (?=[^>]*\bsrc=)(?![^>]*\b(?:defer|async)\b)", "<script defer ", text)
 
 
 def measure_later(site):
@@ -113,15 +127,20 @@ def measure_later(site):
 # --- style and icons -----------------------------------------------------------------------------------------------------
 
 
-def used_names(site, pages):
-    """Return what a selector can name: classes and ids of the pages, and every word of the scripts, which add more."""
+def names_in(text):
+    """Return what a selector can name in a page: its classes and ids, and every word of the scripts in it, which add more."""
     names = set()
-    for text in pages.values():
-        for value in re.findall(r'\b(?:class|id)="([^"]*)"', text):
-            names.update(value.split())
-        for script in re.findall(r"<script[^>]*>(.+?)</script>", text, flags=re.DOTALL):
-            names.update(re.findall(r"[\w-]+", script))
-    loaded = {name for text in pages.values() for name in re.findall(r'<script[^>]* src="[^"?]*?([^/"?]+\.js)', text)}
+    for value in re.findall(r'\b(?:class|id)="([^"]*)"', text):
+        names.update(value.split())
+    for script in re.findall(r"<script[^>]*>(.+?)</script>", text, flags=re.DOTALL):
+        names.update(re.findall(r"[\w-]+", script))
+    return names
+
+
+def used_names(site, pages):
+    """Return what a selector can name in all pages and in the scripts that they load."""
+    names = set().union(*(page["names"] for page in pages.values()))
+    loaded = set().union(*(page["scripts"] for page in pages.values()))
     for path in site.glob("_static/**/*.js"):
         if path.name in loaded:
             names.update(re.findall(r"[\w-]+", path.read_text("utf-8")))
@@ -201,12 +220,8 @@ def cut_icons(style, home):
 
 
 def bundle_style(site, pages):
-    """Write one style sheet with what the pages use of theirs, and let them ask for it."""
-    link = r'[ \t]*<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?'
-    sheets = {}  # in the order in which the pages have them
-    for name, text in pages.items():
-        for address in re.findall(link, text):
-            sheets[posixpath.normpath(posixpath.join(posixpath.dirname(name), address))] = None
+    """Write one style sheet with what the pages use of theirs, and return the end of its address."""
+    sheets = dict.fromkeys(sheet for page in pages.values() for sheet in page["sheets"])  # in the order in which the pages have them
     home = site / "_static"
     whole = "\n".join(read_style(site / sheet, home) for sheet in sheets)
     names = used_names(site, pages)
@@ -217,11 +232,7 @@ def bundle_style(site, pages):
 
     style = kept("site.css", (whole, sorted(names), [*sheets], Path(__file__).read_text("utf-8")), write).read_text("utf-8")
     (site / BUNDLE).write_text(style, "utf-8", newline="\n")
-    version = hashlib.sha256(style.encode()).hexdigest()[:8]
-    for name, text in pages.items():
-        root = "../" * name.count("/")
-        ours = f'    <link rel="stylesheet" href="{root}{BUNDLE}?v={version}">\n'
-        pages[name] = re.sub(link, lambda found: ours if found.start() == re.search(link, text).start() else "", text)
+    return f"?v={hashlib.sha256(style.encode()).hexdigest()[:8]}"
 
 
 # --- figures -------------------------------------------------------------------------------------------------------------
@@ -241,60 +252,73 @@ def to_webp(path):
     path.unlink()
 
 
-def light_figures(site, pages):
-    """Let figures come as WebP, when the reader comes near, into a place that is kept for them."""
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
+@functools.cache
+def size(path):
+    with Image.open(path) as picture:
+        return picture.size
 
-    @functools.cache
-    def size(path):
-        with Image.open(path) as picture:
-            return picture.size
 
-    for name, text in pages.items():
-        folder = site / posixpath.dirname(name)
-        seen = 0
+def light_figures(folder, text):
+    """Let a page's figures come as WebP, when the reader comes near, into a place that is kept for them."""
+    seen = 0
 
-        def placed(found):
-            nonlocal seen
-            tag, source = found[0], re.search(r'\bsrc="([^"?]+)', found[0])
-            path = folder / source[1]
-            if path.suffix in (".svg", ".gif") or not path.is_file():
-                return tag
-            # MyST-NB writes the size that a notebook gives a figure as its style, which would squeeze it on a narrow page.
-            tag = re.sub(r' style="width: (\d+)px; height: (\d+)px;"', r' width="\1" height="\2"', tag)
-            if "width=" not in tag:
-                width, height = size(path)
-                tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
-            seen += 1
-            if seen > 1 and "loading=" not in tag:  # the first may be in sight
-                tag = tag.replace("<img", '<img loading="lazy"', 1)
+    def placed(found):
+        nonlocal seen
+        tag, source = found[0], re.search(r'\bsrc="([^"?]+)', found[0])
+        path = folder / source[1]
+        if path.suffix in (".svg", ".gif") or not path.is_file():
             return tag
+        # MyST-NB writes the size that a notebook gives a figure as its style, which would squeeze it on a narrow page.
+        tag = re.sub(r' style="width: (\d+)px; height: (\d+)px;"', r' width="\1" height="\2"', tag)
+        if "width=" not in tag:
+            width, height = size(path)
+            tag = tag.replace("<img", f'<img width="{width}" height="{height}"', 1)
+        seen += 1
+        if seen > 1 and "loading=" not in tag:  # the first may be in sight
+            tag = tag.replace("<img", '<img loading="lazy"', 1)
+        return tag
 
-        text = re.sub(FIGURE, r"_images/\1.webp", text)
-        pages[name] = re.sub(r"<img\b[^>]*>", placed, text)
+    return re.sub(r"<img\b[^>]*>", placed, re.sub(FIGURE, r"_images/\1.webp", text))
 
 
 # -------------------------------------------------------------------------------------------------------------------------
 
 
+def lighter(site, path):
+    """Return a page with light figures and one style sheet, whose address has no end yet, and what that sheet is made of."""
+    text = defer_scripts(light_figures(path.parent, path.read_text("utf-8")))
+    link = r'[ \t]*<link\b(?=[^>]*\brel="stylesheet")[^>]*\bhref="([^"?]+)[^"]*"[^>]*>\n?'
+    name = path.relative_to(site).as_posix()
+    sheets = [posixpath.normpath(posixpath.join(posixpath.dirname(name), address)) for address in re.findall(link, text)]
+    names = sorted(names_in(text))
+    scripts = re.findall(r'<script[^>]* src="[^"?]*?([^/"?]+\.js)', text)
+    ours = f'    <link rel="stylesheet" href="{"../" * name.count("/")}{BUNDLE}">\n'
+    first = re.search(link, text)
+    text = re.sub(link, lambda found: ours if found.start() == first.start() else "", text)
+    return {"text": text, "names": names, "scripts": scripts, "sheets": sheets}
+
+
 def lighten(app, error):
-    """Go once more over the site when it is complete; the pages as Sphinx wrote them are kept beside it, for the next build."""
+    """Go once more over the site when it is complete.
+
+    The pages as Sphinx wrote them are kept beside it, for the next build, and what became of them.
+    """
     if error or app.builder.name != "html":
         return
     site = Path(app.outdir)
     shutil.rmtree(site.with_name("raw"), ignore_errors=True)
     shutil.copytree(site, site.with_name("raw"))
-    pages = {path.relative_to(site).as_posix(): path.read_text("utf-8") for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
+    paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
+    pages = {path: json.loads(once(site, path, "json", lambda: json.dumps(lighter(site, path)))) for path in paths}
     for card in site.glob("_images/social_previews/*"):
-        if not any(card.name in text for text in pages.values()):
+        if not any(card.name in page["text"] for page in pages.values()):
             card.unlink()  # of a page's text in an earlier build
-    light_figures(site, pages)
-    defer_scripts(pages)
     measure_later(site)
-    bundle_style(site, pages)
-    for name, text in pages.items():
-        (site / name).write_text(text, "utf-8", newline="\n")
+    version = bundle_style(site, pages)
+    for path, page in pages.items():
+        path.write_text(page["text"].replace(f'{BUNDLE}"', f'{BUNDLE}{version}"', 1), "utf-8", newline="\n")
 
 
 def setup(app):

@@ -6,6 +6,7 @@ are the speaker's notes. reveal.js shows the deck: see the folder slides.
 """
 
 import copy
+import functools
 import math
 import re
 import shutil
@@ -18,6 +19,7 @@ import jinja2
 import lxml.html
 from docutils import nodes
 from downloads import put_into_menu
+from lighten import once
 from lxml.html import builder
 from markupsafe import Markup
 from sphinx.errors import ExtensionError
@@ -324,21 +326,27 @@ def deck(path):
 
 def render(facts, **more):
     """Return a deck as HTML."""
-    template = jinja2.Environment(autoescape=True).from_string((FOLDER / "deck.html").read_text("utf-8"))
-    return template.render(facts, together=together, **more)
+    return template().render(facts, together=together, **more)
+
+
+@functools.cache
+def template():
+    return jinja2.Environment(autoescape=True).from_string((FOLDER / "deck.html").read_text("utf-8"))
 
 
 # --- the build -----------------------------------------------------------------------------------------------------------
 
 
+def has_deck(app, docname):
+    """Return whether a page has a deck: one of the table of contents with questions and a summary."""
+    if app.builder.name != "html" or docname not in app.env.toctree_includes.get(app.config.root_doc, []):
+        return False
+    return {link["anchorname"] for link in app.env.tocs[docname].findall(nodes.reference)} >= {"#check-yourself", "#summary"}
+
+
 def decks(app):
-    """Return the pages that have a deck, in the order of the book: those with questions and a summary."""
-
-    def closes(docname):
-        anchors = {link["anchorname"] for link in app.env.tocs[docname].findall(nodes.reference)}
-        return anchors >= {"#check-yourself", "#summary"}
-
-    return [name for name in app.env.toctree_includes.get(app.config.root_doc, []) if app.builder.name == "html" and closes(name)]
+    """Return the pages that have a deck, in the order of the book."""
+    return [name for name in app.env.toctree_includes.get(app.config.root_doc, []) if has_deck(app, name)]
 
 
 def mark_cells(app, doctree, docname):
@@ -355,7 +363,7 @@ def mark_cells(app, doctree, docname):
 
 def offer(app, pagename, templatename, context, doctree):
     """Put a chapter's deck into its menu of downloads."""
-    if doctree is None or pagename not in decks(app):
+    if doctree is None or not has_deck(app, pagename):
         return
     url = f"{context['pathto']('slides', 1)}/{Path(pagename).name}.html"
     put_into_menu(context, url=url, text="Slides", icon="fas fa-chalkboard-teacher", tooltip="Show this chapter as slides", label="slides-button")
@@ -368,8 +376,9 @@ def make(app, error):
     site = Path(app.outdir)
     shutil.copytree(FOLDER, site / "slides", ignore=shutil.ignore_patterns("README.md", "deck.html"), dirs_exist_ok=True)
     for docname in decks(app):
-        text = render(deck(site / f"{docname}.html"), book=app.config.html_title, language=app.config.language)
-        (site / "slides" / f"{Path(docname).name}.html").write_text(text, "utf-8", newline="\n")
+        page = site / f"{docname}.html"
+        text = once(site, page, "deck", lambda: render(deck(page), book=app.config.html_title, language=app.config.language))
+        (site / "slides" / page.name).write_text(text, "utf-8", newline="\n")
 
 
 def setup(app):

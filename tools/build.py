@@ -9,7 +9,6 @@ pages that do not depend on these words are those of the last build, which had n
 
 import argparse
 import hashlib
-import importlib.metadata
 import json
 import os
 import re
@@ -76,13 +75,15 @@ def skeleton(text):
     """Return a notebook without the plain words of its prose: what other pages, the index and the fonts may depend on.
 
     Headings, labels, directives and their options stay, and in a line what is between signs: roles, code, formulas, links.
+    A cell stays whole whose words other pages show, or that has a line of dashes, which makes a heading of the one above.
     """
     notebook = json.loads(text)
     for cell in notebook["cells"]:
         if cell["cell_type"] == "markdown":
-            kept = []
-            for line in "".join(cell["source"]).splitlines():
-                marked = re.match(r"\s*(#|\(.*\)=|```|:::|:[\w-]+:|\||- ?\[)", line)
+            kept, text = [], "".join(cell["source"])
+            whole = re.search(r"\{(glossary|figure)\}|^\s*(=+|-+)\s*$", text, re.MULTILINE)
+            for line in text.splitlines():
+                marked = whole or re.match(r"\s*(#|\(.*\)=|```|:::|:[\w-]+:|\||- ?\[)", line)
                 kept.append(line if marked else re.findall(r"\{[^}]*\}`[^`]*`|`[^`]*`|\$[^$]*\$|!?\[[^\]]*\](?:\([^)]*\))?|<[^>]*>|[{}$`<>\[\]]|\*\*[^*]*\*\*", line))
             cell["source"] = [line for line in kept if line]
     return json.dumps(notebook)
@@ -92,30 +93,40 @@ def digest(text):
     return hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
 
 
-def made_of():
-    """Return what a site is made of: a digest of each file of the book and of what is around it, and of each notebook's skeleton."""
-    around = [sys.version, *sorted(f"{each.name} {each.version}" for each in importlib.metadata.distributions())]
+def made_of(before):
+    """Return what a site is made of: a digest of each file of the book and of what is around it, and of each notebook's skeleton.
+
+    `before` is the same of the last build: a notebook that has not changed since has its skeleton still.
+    """
+    # The folders' names tell what is installed, and its versions.
+    around = [sys.version, *sorted({path.name for place in sys.path for path in Path(place).glob("*.dist-info")})]
     around += [book_theme.git(chapters.BOOK, "remote", "get-url", "origin"), book_theme.branch(chapters.BOOK)]
     files, skeletons = {"around": digest(json.dumps(around))}, {}
     for folder, names, found in os.walk(chapters.BOOK):
         names[:] = [name for name in names if not name.startswith((".", "_build", "__pycache__")) and (name != "tests" or Path(folder) != chapters.BOOK)]
         for path in (Path(folder, name) for name in found):
-            content = path.read_bytes()
-            files[chapters.name(path)] = digest(content)
-            if path.suffix == ".ipynb" and path.parent.name == "chapters":
+            content, name = path.read_bytes(), chapters.name(path)
+            files[name] = digest(content)
+            if name in before["skeletons"] and files[name] == before["files"][name]:
+                skeletons[name] = before["skeletons"][name]
+            elif path.suffix == ".ipynb" and path.parent.name == "chapters":
                 try:
-                    skeletons[chapters.name(path)] = digest(skeleton(content))
+                    skeletons[name] = digest(skeleton(content))
                 except (ValueError, KeyError, TypeError):
                     pass  # no notebook: what is wrong is told where it is read
     return {"files": files, "skeletons": skeletons}
 
 
-def changes(last, now):
-    """Return the names of what has changed since the last build, and whether that is plain words of notebooks alone."""
+def last_made_of(last):
+    """Return what the last build was made of; of nothing, if there is none."""
     try:
-        before = json.loads((last / "made_of.json").read_text("utf-8"))
+        return json.loads((last / "made_of.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return set(now["files"]), False
+        return {"files": {}, "skeletons": {}}
+
+
+def changes(before, now):
+    """Return the names of what has changed since the last build, and whether that is plain words of notebooks alone."""
     changed = {name for name, _ in set(before["files"].items()) ^ set(now["files"].items())}
     return changed, all(now["skeletons"].get(name, 1) == before["skeletons"].get(name, 2) for name in changed)
 
@@ -129,8 +140,9 @@ def build(site=SITE, solutions=True):
         previous.rename(site)
     shutil.rmtree(previous, ignore_errors=True)
 
-    now = made_of()
-    changed, words_alone = changes(last, now)
+    before = last_made_of(last)
+    now = made_of(before)
+    changed, words_alone = changes(before, now)
     words_alone &= solutions  # the students' edition is made of a copy of the source, in which every file is new
     if not changed and site.exists():
         print("Nothing has changed since the last build.")
@@ -159,7 +171,8 @@ def build(site=SITE, solutions=True):
     jupyter_book = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()"]
     strictly = ["-W", "-n", "--keep-going", "--quiet", "--path-output", work]
     # Warnings and errors come on stderr; stdout only names the unfinished folder.
-    run = subprocess.run([*jupyter_book, "build", *strictly, source], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    known = {**os.environ, "BOOK_PLAIN_WORDS": "yes" if words_alone else ""}  # see theme/again.py
+    run = subprocess.run([*jupyter_book, "build", *strictly, source], env=known, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     told = run.stderr.decode("utf-8", "replace")
     print(re.sub(r"\.ipynb:(\d+)(\d{4}):", in_cell, told), end="", file=sys.stderr)
     if run.returncode != 0:

@@ -1,0 +1,99 @@
+"""The book's local Sphinx extension that spares a build what it does not need, or has done already: in itself, or the last time.
+
+Nothing of it changes a page. If build.py says by the variable BOOK_PLAIN_WORDS that plain words of pages alone have
+changed, numbers and citations are those of the last build, and only the pages with these words are written.
+"""
+
+import contextlib
+import functools
+import importlib
+import json
+import os
+import sys
+from unittest.mock import MagicMock
+
+import jinja2
+import pybtex.plugin
+from lighten import KEPT
+from sphinx.environment import CONFIG_OK
+from sphinx.environment.collectors.toctree import TocTreeCollector
+
+# It looks through everything that is installed, for each citation.
+pybtex.plugin.find_plugin = functools.cache(pybtex.plugin.find_plugin)
+
+
+# Imported by MyST-NB, which executes nothing here, and by the extension that draws cards, for pages that are new. Each of the
+# two takes as long to import as a page takes to build.
+TO_EXECUTE = ["jupyter_cache", "jupyter_cache.base", "jupyter_cache.cache.db", "jupyter_cache.executors.utils"]
+TO_DRAW = ["matplotlib", "matplotlib.font_manager", "matplotlib.image", "matplotlib.pyplot"]
+
+
+def import_later(app):
+    """Import the extensions without what they do not need yet."""
+    off = app.config.overrides.get("nb_execution_mode") == "off"
+    names = [name for name in TO_DRAW + TO_EXECUTE * off if name not in sys.modules]
+    sys.modules.update({name: MagicMock() for name in names})
+    importlib.import_module("myst_nb.core.execute")
+    cards = importlib.import_module("sphinxext.opengraph._social_cards")
+    for name in names:
+        del sys.modules[name]
+    begin = cards.create_social_card_objects
+
+    def with_matplotlib(*arguments, **options):
+        importlib.import_module("matplotlib").use("agg")
+        cards.mpimg, cards.plt = map(importlib.import_module, ("matplotlib.image", "matplotlib.pyplot"))
+        return begin(*arguments, **options)
+
+    cards.create_social_card_objects = with_matplotlib
+
+
+def keep_templates(app):
+    """Let the theme's templates be compiled once, not in each build."""
+    if templates := getattr(app.builder, "templates", None):
+        folder = KEPT / "templates"
+        folder.mkdir(parents=True, exist_ok=True)
+        templates.environment.bytecode_cache = jinja2.FileSystemBytecodeCache(str(folder))
+
+
+def recall_index(app):
+    """Give the search the index entries of pages that are not written anew: Sphinx stores its memory before pages are written."""
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(app.doctreedir, "index_entries.json"), encoding="utf-8") as file:
+        app.env._search_index_index_entries.update({name: list(map(tuple, entries)) for name, entries in json.load(file).items()})
+
+
+def remember_index(app, error):
+    if not error and app.builder.name == "html":
+        with open(os.path.join(app.doctreedir, "index_entries.json"), "w", encoding="utf-8") as file:
+            json.dump(app.env._search_index_index_entries, file)
+
+
+def spare(app, env, docnames):
+    """Keep from being made anew what does not depend on plain words, and open a page once that others look into."""
+    builder, prepare = app.builder, app.builder.prepare_writing
+    words_alone = bool(os.environ.get("BOOK_PLAIN_WORDS")) and env.config_status == CONFIG_OK and builder.name == "html"
+
+    def prepare_writing(written):
+        if words_alone:
+            written.intersection_update(docnames)  # Sphinx adds the pages above in the table of contents
+        if env._write_doc_doctree_cache.keys() >= written:  # else one that is opened would be changed when it is written
+            env.get_doctree = functools.lru_cache(4)(env.get_doctree)
+        prepare(written)
+
+    builder.prepare_writing = prepare_writing
+    if not words_alone:
+        return
+    builder.gen_indices = builder.gen_pages_from_extensions = builder.gen_additional_pages = lambda: None
+    numbers = {name: env.toc_fignumbers[name] for name in docnames if name in env.toc_fignumbers}
+    TocTreeCollector.assign_figure_numbers = lambda self, env: env.toc_fignumbers.update(numbers) or []
+    citations = env.domains["cite"]
+    if not any(key.docname in docnames for key in citations.bibliographies):
+        citations.env_updated = list
+
+
+def setup(app):
+    import_later(app)
+    app.connect("builder-inited", keep_templates)
+    app.connect("builder-inited", recall_index)
+    app.connect("env-before-read-docs", spare)
+    app.connect("build-finished", remember_index)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
