@@ -129,13 +129,16 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
         self.weights_ = counts / counts.sum()
         self.means_ = responsibilities.T @ X / counts[:, None]
         for k, (W, psi) in enumerate(zip(self.loadings_, self.noise_variances_)):
-            centred = X - self.means_[k]
-            S = (responsibilities[:, k] * centred.T) @ centred / counts[k]
-            beta = np.linalg.solve(W @ W.T + np.diag(psi), W).T
-            C = np.eye(self.n_factors) - beta @ W + beta @ S @ beta.T
-            W = S @ beta.T @ np.linalg.inv(C)
+            shares = responsibilities[:, k]
+            near = shares > 1e-30  # the others, most of all rows, would be lost in rounding
+            centred = X[near] - self.means_[k]
+            S = (shares[near] * centred.T) @ centred / counts[k]
+            scaled = W.T / psi
+            posterior = np.linalg.inv(np.eye(self.n_factors) + scaled @ W)  # the factors' covariance: q × q, not D × D
+            cross = S @ scaled.T @ posterior  # of the columns with the factors
+            W = cross @ np.linalg.inv(posterior + posterior @ scaled @ cross)
             self.loadings_[k] = W
-            self.noise_variances_[k] = np.maximum(np.diag(S - W @ beta @ S), self.noise_floor)
+            self.noise_variances_[k] = np.maximum(np.diag(S) - (W * cross).sum(axis=1), self.noise_floor)
         self.covariances_ = self.loadings_ @ self.loadings_.swapaxes(1, 2)
         self.covariances_ += self.noise_variances_[:, :, None] * np.eye(X.shape[1])
 
