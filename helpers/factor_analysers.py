@@ -7,7 +7,6 @@ import warnings
 from numbers import Integral
 
 import numpy as np
-from scipy.linalg import solve_triangular
 from scipy.special import logsumexp
 from sklearn.base import BaseEstimator, DensityMixin
 from sklearn.cluster import KMeans
@@ -121,6 +120,8 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
                     ConvergenceWarning,
                     stacklevel=2,
                 )
+        self.covariances_ = self.loadings_ @ self.loadings_.swapaxes(1, 2)
+        self.covariances_ += self.noise_variances_[:, :, None] * np.eye(X.shape[1])
         return self
 
     def _update(self, X, responsibilities):
@@ -129,23 +130,29 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
         self.weights_ = counts / counts.sum()
         self.means_ = responsibilities.T @ X / counts[:, None]
         for k, (W, psi) in enumerate(zip(self.loadings_, self.noise_variances_)):
-            centred = X - self.means_[k]
-            S = (responsibilities[:, k] * centred.T) @ centred / counts[k]
-            beta = np.linalg.solve(W @ W.T + np.diag(psi), W).T
-            C = np.eye(self.n_factors) - beta @ W + beta @ S @ beta.T
-            W = S @ beta.T @ np.linalg.inv(C)
+            shares = responsibilities[:, k]
+            near = shares > 1e-30  # the others, most of all rows, would be lost in rounding
+            centred = X[near] - self.means_[k]
+            S = (shares[near] * centred.T) @ centred / counts[k]
+            scaled = W.T / psi
+            posterior = np.linalg.inv(np.eye(self.n_factors) + scaled @ W)  # the factors' covariance: q × q, not D × D
+            cross = S @ scaled.T @ posterior  # of the columns with the factors
+            W = cross @ np.linalg.inv(posterior + posterior @ scaled @ cross)
             self.loadings_[k] = W
-            self.noise_variances_[k] = np.maximum(np.diag(S - W @ beta @ S), self.noise_floor)
-        self.covariances_ = self.loadings_ @ self.loadings_.swapaxes(1, 2)
-        self.covariances_ += self.noise_variances_[:, :, None] * np.eye(X.shape[1])
+            self.noise_variances_[k] = np.maximum(np.diag(S) - (W * cross).sum(axis=1), self.noise_floor)
 
     def _joint_log_density(self, X):
         """Return log π_k + log N(x | μ_k, Σ_k), shape (N, K)."""
         joint = np.empty((len(X), self.n_components))
-        for k, L in enumerate(np.linalg.cholesky(self.covariances_)):
-            whitened = solve_triangular(L, (X - self.means_[k]).T, lower=True)
-            constant = X.shape[1] * np.log(2 * np.pi) + 2 * np.log(np.diag(L)).sum()
-            joint[:, k] = np.log(self.weights_[k]) - 0.5 * (constant + (whitened**2).sum(axis=0))
+        for k, (W, psi) in enumerate(zip(self.loadings_, self.noise_variances_)):
+            # In units of the noise, what the factors explain is taken off the distance: q × q matrices instead of D × D.
+            scaled = W / np.sqrt(psi)[:, None]
+            L = np.linalg.cholesky(np.eye(self.n_factors) + scaled.T @ scaled)
+            centred = (X - self.means_[k]) / np.sqrt(psi)
+            explained = centred @ (scaled @ np.linalg.inv(L).T)
+            distance = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", explained, explained)
+            constant = X.shape[1] * np.log(2 * np.pi) + np.log(psi).sum() + 2 * np.log(np.diag(L)).sum()
+            joint[:, k] = np.log(self.weights_[k]) - 0.5 * (constant + distance)
         return joint
 
     def score_samples(self, X):

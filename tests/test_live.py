@@ -200,6 +200,18 @@ def test_cells_are_edited_run_stopped_and_kept(reader):
     assert "6 * 7" not in cell(opened, 1).inner_text()
 
 
+def test_products_of_matrices_are_right_however_they_lie_in_memory(reader):
+    opened = started(reader())
+    code = """import numpy as np
+A, B = np.random.default_rng(0).normal(size=(2, 60, 60))
+pairs = [(a, b) for a in (A, A.T, A[::-1], A[:40]) for b in (B, B.T, B[:, ::2])]
+right = [np.allclose(np.dot(a, b), np.einsum("ij,jk", a, b)) for a, b in pairs]
+print(f"right: {sum(right)} of {len(right)}")"""
+    write(cell(opened, 1), code)
+    cell(opened, 1).press("ControlOrMeta+Enter")
+    assert opened.locator(".live-own").get_by_text("right: ").inner_text().strip() == "right: 12 of 12"
+
+
 def test_exercises_are_checked(reader):
     notebook = chapters.read(chapters.BOOK / "chapters" / "word-dice.ipynb")
     cells = [each for each in notebook.cells if "check" in each.metadata]
@@ -283,6 +295,21 @@ def test_what_a_browser_lacks_is_told(reader, script, words):
     if "WebAssembly" not in script:
         write(cell(opened, 1), "print(1)")
     opened.locator(".live-bar").get_by_text(words).wait_for()
+
+
+def test_memory_used_up_is_told_and_python_can_be_started_again(reader):
+    opened = started(reader())
+    for number, code in [(1, "bytearray(3 * 10**9)"), (2, "import numpy as np\nkept = []\nwhile True: kept.append(np.empty(10**8))")]:
+        write(cell(opened, number), code)
+        cell(opened, number).press("ControlOrMeta+Enter")
+        opened.get_by_role("status").get_by_text(re.compile(f"Cell {number}: Stopped by an error .* ends at 4 GB")).wait_for()
+    write(cell(opened, 3), "import ctypes\nctypes.string_at(2**32 - 16, 10**6)")  # as Python ends where it meets the end of memory itself
+    cell(opened, 3).press("ControlOrMeta+Enter")
+    opened.get_by_role("status").get_by_text("Python has stopped").wait_for()
+    assert "string_at" in cell(opened, 3).inner_text()
+    write(cell(opened, 1), "print('once', 'more')")
+    cell(opened, 1).press("ControlOrMeta+Enter")
+    opened.get_by_text("once more", exact=True).wait_for()
 
 
 def test_both_texts_are_offered_when_the_books_has_changed_and_in_two_tabs(reader):

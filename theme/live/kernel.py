@@ -53,6 +53,25 @@ np.bincount = with_short_integers(np.bincount)
 _repeat = np.repeat
 np.repeat = lambda a, repeats, axis=None: _repeat(a, np.asarray(repeats).astype(np.intp), axis)
 
+
+# NumPy has no BLAS here, and SciPy has: its product of two matrices takes a third to a half of the time of NumPy's own.
+from scipy.linalg.blas import dgemm  # noqa: E402
+
+_dot = np.dot
+
+
+def dot(a, b, out=None):
+    """Multiply as `np.dot` does; two matrices of double precision by BLAS, which wants their columns one by one."""
+    matrices = all(type(each) is np.ndarray and each.ndim == 2 and each.dtype == float for each in (a, b))
+    if not matrices or out is not None or a.shape[1] != b.shape[0] or a.size * b.shape[1] < 10_000:
+        return _dot(a, b, out)
+    swapped = [(each, False) if each.flags.f_contiguous else (each.T, True) for each in (b.T, a.T)]
+    (first, turn_first), (second, turn_second) = swapped
+    return dgemm(1, first, second, trans_a=turn_first, trans_b=turn_second).T
+
+
+np.dot = dot
+
 # --- cells -----------------------------------------------------------------------------------------------------------------
 
 from IPython.core.displayhook import DisplayHook  # noqa: E402

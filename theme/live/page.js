@@ -198,6 +198,8 @@ class Cell {
     if (knob) this.body.replaceChildren(knob);
     this.own.hidden = !this.outputs.length && !this.theirs;
     const early = this.outputs.some(({ ename }) => ename === "NameError") && cells.slice(0, this.number - 1).some((cell) => !cell.ran && cell.text.trim());
+    if (this.outputs.some(({ ename, evalue }) => ename === "MemoryError" || /index-sized|too big|Maximum allowed/.test(evalue)))
+      words += " Python’s memory in a browser ends at 4 GB. Press Stop, which empties it and keeps what you typed; then use less of it, such as fewer rows.";
     this.say(...(early ? ["This cell needs earlier ones, which have not run. ", button("Run up to here", () => runUpTo(this))] : [words]));
     const figures = this.body.querySelectorAll("img").length;
     say(`${this.title}: ${words}${figures ? ` Figures: ${figures}.` : ""}`);
@@ -235,6 +237,7 @@ function start() {
 
 function failed(words) {
   worker.terminate();
+  worker = ready = undefined; // the next cell that is run starts it again
   drop("Python has stopped.");
   bar.classList.remove("live-loading");
   say(`${words} `, button("Start again", () => (say("Python starts once more."), start())));
@@ -267,6 +270,7 @@ function next() {
 }
 
 function run(chosen) {
+  if (!worker) start();
   for (const cell of chosen) {
     if (!cell.text.trim() || (cell.exercise && cell.text === cell.book && chosen.length > 1) || waiting.includes(cell)) continue;
     waiting.push(cell);
@@ -278,7 +282,7 @@ function run(chosen) {
 const runUpTo = (last) => run(cells.slice(0, last.number));
 
 function stop() {
-  worker.terminate();
+  worker?.terminate();
   drop("Stopped.");
   start();
   say("Stopped. Python starts anew: its variables are gone, what you typed stays.");
