@@ -141,8 +141,8 @@ def read(docname, path, changed):
 
 def chapter(env, docname):
     """Return the Chapter of a page; None if it is no notebook."""
-    path = str(env.doc2path(docname))
-    return read(docname, path, os.stat(path).st_mtime_ns) if path.endswith(".ipynb") and os.path.exists(path) else None
+    path = os.path.join(env.srcdir, f"{docname}.ipynb")  # `env.doc2path` guesses at those that are left out of the book
+    return read(docname, path, os.stat(path).st_mtime_ns) if os.path.exists(path) else None
 
 
 def digest(chapter):
