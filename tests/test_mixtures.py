@@ -221,10 +221,21 @@ def test_each_fit_has_a_single_thread(X):
         assert {library["num_threads"] for library in threadpool_info()} == {2}
 
 
+def test_a_worker_imports_no_more_than_its_fits_need(X):
+    class Importer(GaussianMixture):  # in here, it is sent by value too
+        def fit(self, X, y=None):
+            import sys
+
+            self.imported_ = {"helpers", "matplotlib"} & set(sys.modules)
+            return super().fit(X)
+
+    assert [fit.imported_ for fit in helpers.fit_all([Importer(1, random_state=seed) for seed in range(2)], X, n_jobs=2)] == [set(), set()]
+
+
 def test_the_longest_goes_first_and_the_order_of_the_result_is_that_of_the_models(X, monkeypatch):
     fitted = []
-    fit = helpers.mixtures._fit
-    monkeypatch.setattr(helpers.mixtures, "_fit", lambda model, X: fitted.append(helpers.mixtures._cost(model)) or fit(model, X))
+    fit = helpers.mixtures._make_fit()
+    monkeypatch.setattr(helpers.mixtures, "_make_fit", lambda: lambda model, X: fitted.append(helpers.mixtures._cost(model)) or fit(model, X))
     fits = helpers.fit_all(MODELS, X, n_jobs=1)
     assert fitted == [8, 6, 5, 5, 3, 3, 2, 2, 1, 1]
     assert [fit.get_params() for fit in fits] == [model.get_params() for model in MODELS]
