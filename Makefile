@@ -9,7 +9,7 @@ BIN := .venv/bin
 endif
 READY := .venv/ready
 
-.PHONY: book live live-check pdf epub worksheets key grade test lint audit check check-fork chapter drop links execute kinds bench pins clean
+.PHONY: book live live-check pdf epub worksheets key grade test lint audit check check-fork chapter drop links execute kinds bench bench-growth pins clean
 
 book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
 	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
@@ -61,6 +61,9 @@ kinds: $(READY)           ## Re-execute the chapters as on other processors and 
 
 bench: $(READY)           ## Compare the speed of the sweeps and densities with that of a plain loop
 	$(BIN)/python tools/bench.py
+
+bench-growth: $(READY)    ## What 16, 32 and 64 chapters cost to build: from nothing, after one changed sentence, with nothing changed
+	$(BIN)/python tools/growth.py
 
 pins: $(READY)            ## Refresh requirements.txt from pyproject.toml (needs a network)
 	$(BIN)/python -m uv pip compile --universal --python-version 3.11 --fork-strategy fewest --upgrade \

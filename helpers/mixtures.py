@@ -206,9 +206,11 @@ def fit_all(estimators, X, *, n_jobs=-1):
     if client := cluster():
         running = spread(client, _fit, tasks, X, name=lambda each: f"the fit of {each!r}", need=lambda each: _memory(each, X))
     else:
-        if n_jobs == -1 and isinstance(get_active_backend()[0], LokyBackend):
+        processes = isinstance(get_active_backend()[0], LokyBackend)
+        if n_jobs == -1 and processes:
             n_jobs = _n_workers(X, estimators)
-        running = enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(_fit)(each, X) for each in tasks))
+        fit = _make_fit() if processes else _fit
+        running = enumerate(Parallel(n_jobs=n_jobs, return_as="generator")(delayed(fit)(each, X) for each in tasks))
     shown = tqdm(running, total=len(order), unit="fit", leave=False, disable=not _someone_waits())
     done = {order[number]: result for number, result in shown}
     fits, told = zip(*(done[i] for i in range(len(order))))
@@ -272,11 +274,28 @@ def _cost(estimator):
 
 
 def _fit(estimator, X):
-    """Fit with one thread; return the estimator and the texts of its warnings, which a worker would swallow."""
-    with ALONE, threadpool_limits(1), warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        estimator.fit(X)
-    return estimator, [str(warning.message) for warning in told]
+    """Fit in a process that may have other threads at work."""
+    with ALONE:
+        return _make_fit()(estimator, X)
+
+
+def _make_fit():
+    """Return the function that fits, for a process of its own.
+
+    Made here, it is sent there by value: by name a worker would import all of `helpers` with it, matplotlib too.
+    """
+
+    def fit(estimator, X):
+        """Fit with one thread; return the estimator and the texts of its warnings, which a worker would swallow."""
+        # After this the C library keeps the memory of large arrays at hand; else it gives each back to the system and asks
+        # for it again in every step, which takes a new process a sixth of its time.
+        np.empty(2**25 - 2**16, np.uint8)
+        with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            estimator.fit(X)
+        return estimator, [str(warning.message) for warning in told]
+
+    return fit
 
 
 def collapsed_components(mixture):

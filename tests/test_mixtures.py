@@ -255,10 +255,21 @@ def test_threads_of_one_process_do_not_lift_each_others_limit():
     assert run.stdout == "[1, 1, 1, 1, 1, 1] 2\n"
 
 
+def test_a_worker_imports_no_more_than_its_fits_need(X):
+    class Importer(GaussianMixture):  # in here, it is sent by value too
+        def fit(self, X, y=None):
+            import sys
+
+            self.imported_ = {"helpers", "matplotlib"} & set(sys.modules)
+            return super().fit(X)
+
+    assert [fit.imported_ for fit in helpers.fit_all([Importer(1, random_state=seed) for seed in range(2)], X, n_jobs=2)] == [set(), set()]
+
+
 def test_the_longest_goes_first_and_the_order_of_the_result_is_that_of_the_models(X, monkeypatch):
     fitted = []
-    fit = helpers.mixtures._fit
-    monkeypatch.setattr(helpers.mixtures, "_fit", lambda model, X: fitted.append(helpers.mixtures._cost(model)) or fit(model, X))
+    fit = helpers.mixtures._make_fit()
+    monkeypatch.setattr(helpers.mixtures, "_make_fit", lambda: lambda model, X: fitted.append(helpers.mixtures._cost(model)) or fit(model, X))
     fits = helpers.fit_all(MODELS, X, n_jobs=1)
     assert fitted == [8, 6, 5, 5, 3, 3, 2, 2, 1, 1]
     assert [fit.get_params() for fit in fits] == [model.get_params() for model in MODELS]
