@@ -118,6 +118,7 @@ def test_not_converged_warns():
         ({"n_factors": 1.5}, "n_factors must be a whole number"),
         ({"max_iter": 0}, "max_iter must be a whole number of at least 1"),
         ({"noise_floor": 0}, "noise_floor must be above 0"),
+        ({"noise_floor": "low"}, "noise_floor must be one number, but is str 'low'"),
         ({"tol": -1}, "tol not below"),
         ({"tol": np.nan}, "tol must be finite"),
         ({"n_components": 101}, "minimum of 101 is required"),

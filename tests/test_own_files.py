@@ -135,6 +135,7 @@ READ = {
     "Windows line ends": (PLAIN.replace("\n", "\r\n"), MEANT, None),
     "comments above": ("# plant 7, by hand\n# from 2020\n" + PLAIN, MEANT, r"from line 3; left out 2 around it: 1 \('# plant 7 \| by hand'\), 2"),
     "names as a comment": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="# Date,flow,heat"), MEANT, None),
+    "long comments above": (f"# {38 * 'x'}\n# {39 * 'x'}\n" + PLAIN, MEANT, r"1 \('# x{38}'\), 2 \('# x{35}\.\.\.'\)"),
     "units below": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Date,flow,heat\n,m3/h,kW"), MEANT, r"left out 1 around it: 2 \(' \| m3/h"),
     "units in brackets below": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Date,flow,heat\n[-],[m3/h],[kW]"), MEANT, "left out 1 around it: 2"),
     "a logger's header": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Logger 7\nSerial,0815\n\nInterval,1 h\nDate,flow,heat"), MEANT, "from line 5; left out 3 around it: 1 \\('Logger 7'\\)"),
