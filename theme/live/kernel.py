@@ -144,8 +144,9 @@ settings.InteractiveShell.colors = "NoColor"
 settings.Completer.use_jedi = False
 shell = Shell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
 shell.user_ns["__name__"] = "__main__"
-import checks  # noqa: E402
-import helpers  # noqa: E402, F401  every chapter imports it, and with it the packages that take long
+with shell.builtin_trap:  # else pandas, which asks for the shell once, believes that it is in a terminal and shortens tables
+    import checks
+    import helpers  # noqa: F401  every chapter imports it, and with it the packages that take long
 
 sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
 
