@@ -82,8 +82,11 @@ def test_a_cluster_must_find_the_same_to_the_last_bit(off, monkeypatch, capsys):
             self.n_workers = n_workers
             started.append(n_workers)
 
-        __enter__ = lambda self: self
-        __exit__ = lambda *_: None
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
 
     monkeypatch.setattr(bench, "Cluster", Cluster)
     monkeypatch.setattr(bench, "on_cluster", lambda cluster, function, *arguments: (function(*arguments) + off, 6 / cluster.n_workers, [1.5, 0.5]))

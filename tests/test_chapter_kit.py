@@ -178,7 +178,8 @@ def test_a_reference_to_a_page_left_out_is_text_and_one_to_nothing_a_mistake(boo
     (book / "chapters" / "zwei.md").write_text("# Zwei *Dinge*\n\n```{exercise}\n:label: zwei-1\nDo it.\n```\n\n```{glossary}\nword\n  A word.\n```\n")
     toc = (book / "_toc.yml").read_text()
     index = book / "chapters" / "index.md"
-    index.write_text(index.read_text() + "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n\n```{chapter-guide} drei\nIts class.\n```\n")
+    paths = "\n```{chapter-path} A way\n:chapters: eins zwei index\nGo.\n```\n\n```{chapter-path} No way\n:chapters: zwei eins\nGo.\n```\n"
+    index.write_text(index.read_text() + paths + "\n```{chapter-guide} drei\nIts class.\n```\n")
     shutil.copy(test_tools.chapter(book), book / "chapters" / "drei.ipynb")
     test_tools.write(book, "1", text=POINTING)
     (book / "data" / "own_table.csv").write_text("Date,x\n2020-01-01,1\n")
