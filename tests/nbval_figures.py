@@ -11,6 +11,10 @@ import base64
 import os
 from unittest import mock
 
+# Threads of linear algebra that wait for each other do so asleep, in all that the tests start: by default they spin first, and
+# where two tests share two cores, that makes small fits ten times as slow.
+os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
+
 import pytest
 from figures import assert_looks_like
 from nbformat.v4 import new_code_cell, new_output

@@ -49,7 +49,7 @@ def save(tmp_path):
 def plant(save):
     """Weeks of a plant: tiny, huge, negative, rounded and constant columns; text, blanks, infinities in cells."""
 
-    def plant(n_rows=1_000):
+    def plant(n_rows=600):
         table = three_regimes(n_rows, 9)
         names = table.columns
         table[names[1]] *= 1e-5
@@ -169,7 +169,7 @@ def run(path, table, whole=False):
 
 @pytest.mark.parametrize("path", READERS, ids=chapters.name)
 def test_runs_on_a_readers_table(path, plant):
-    run(path, plant(2_200 if path.stem == "kernel-density" else 1_000))  # that chapter compares months
+    run(path, plant(2_200 if path.stem == "kernel-density" else 600))  # that chapter compares months
 
 
 @pytest.mark.parametrize("path", READERS[:1], ids=chapters.name)
