@@ -103,6 +103,7 @@ def test_before_the_button_a_page_loads_next_to_nothing(site, live_site, reader)
     assert b"live" not in re.sub(rb"deliver\w*", b"", plain.partition(b"<article")[0]), "the plain site knows nothing of it"
     opened = reader()
     asked = opened.evaluate("() => performance.getEntriesByType('resource').map(({ name }) => name).filter((name) => name.includes('/live/'))")
+    assert opened.evaluate("() => getComputedStyle(document.querySelector('.bd-article > section > section')).contentVisibility") == "auto", "laid out when it comes near"
     assert {name.rpartition("/")[2] for name in asked} == {"start.js", "live.css"}
 
 
