@@ -6,11 +6,8 @@ changed, numbers and citations are those of the last build, and only the pages w
 
 import contextlib
 import functools
-import importlib
 import json
 import os
-import sys
-from unittest.mock import MagicMock
 
 import jinja2
 import pybtex.plugin
@@ -20,31 +17,6 @@ from sphinx.environment.collectors.toctree import TocTreeCollector
 
 # It looks through everything that is installed, for each citation.
 pybtex.plugin.find_plugin = functools.cache(pybtex.plugin.find_plugin)
-
-
-# Imported by MyST-NB, which executes nothing here, and by the extension that draws cards, for pages that are new. Each of the
-# two takes as long to import as a page takes to build.
-TO_EXECUTE = ["jupyter_cache", "jupyter_cache.base", "jupyter_cache.cache.db", "jupyter_cache.executors.utils"]
-TO_DRAW = ["matplotlib", "matplotlib.font_manager", "matplotlib.image", "matplotlib.pyplot"]
-
-
-def import_later(app):
-    """Import the extensions without what they do not need yet."""
-    off = app.config.overrides.get("nb_execution_mode") == "off"
-    names = [name for name in TO_DRAW + TO_EXECUTE * off if name not in sys.modules]
-    sys.modules.update({name: MagicMock() for name in names})
-    importlib.import_module("myst_nb.core.execute")
-    cards = importlib.import_module("sphinxext.opengraph._social_cards")
-    for name in names:
-        del sys.modules[name]
-    begin = cards.create_social_card_objects
-
-    def with_matplotlib(*arguments, **options):
-        importlib.import_module("matplotlib").use("agg")
-        cards.mpimg, cards.plt = map(importlib.import_module, ("matplotlib.image", "matplotlib.pyplot"))
-        return begin(*arguments, **options)
-
-    cards.create_social_card_objects = with_matplotlib
 
 
 def keep_templates(app):
@@ -91,7 +63,6 @@ def spare(app, env, docnames):
 
 
 def setup(app):
-    import_later(app)
     app.connect("builder-inited", keep_templates)
     app.connect("builder-inited", recall_index)
     app.connect("env-before-read-docs", spare)
