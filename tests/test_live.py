@@ -246,8 +246,11 @@ def test_live_page_fits_and_is_accessible(reader, width):
 
 def test_python_is_there_without_a_network(reader):
     opened = started(reader())
-    opened.evaluate("() => navigator.serviceWorker.ready")
-    opened.wait_for_load_state("networkidle")
+    opened.wait_for_function("""async () => {
+        const kept = await caches.open("live");
+        const wanted = [location.href, ...[...document.images].map(({ src }) => src)];
+        return (await Promise.all(wanted.map((address) => kept.match(address)))).every(Boolean);
+    }""")
     opened.context.set_offline(True)
     opened.reload()
     started(opened)

@@ -329,7 +329,8 @@ function restore() {
 /** Let the page be there without a network, where the browser can. */
 async function keepOffline() {
   if (!(await navigator.serviceWorker?.register(new URL("offline.js", root)).catch(() => {}))) return;
-  await navigator.serviceWorker.ready;
+  // One that is only about to work would not see what is fetched here.
+  if (!navigator.serviceWorker.controller) await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
   const used = performance.getEntriesByType("resource").map(({ name }) => name);
   used.push(location.href.split("#")[0], ...["worker.js", "kernel.py"].map((name) => new URL(name, import.meta.url).href), ...[...document.images].map(({ src }) => src));
   for (const address of used) if (address.startsWith(root.href) && !/\/live\/(python|book)-/.test(address)) fetch(address).catch(() => {});
