@@ -5,6 +5,7 @@ loses them with it, and waits for ever when a task has failed because its worker
 """
 
 import threading
+import time
 import warnings
 from uuid import uuid4
 
@@ -18,6 +19,10 @@ PATIENCE = 10
 
 #: The number of BLAS threads and the list of warnings are a process's own: of a worker's threads one at a time may set them.
 ALONE = threading.RLock()
+
+#: So many seconds a worker gets to send off what it has done (Dask sends every 2 ms) before it begins with the next task:
+#: one that killed it at once would take that word along, and the finished task would be blamed for the death.
+SENDING = 0.01
 
 
 def cluster():
@@ -91,6 +96,7 @@ def _itself(data):
 
 
 def _call(task, function, shared):
+    time.sleep(SENDING)
     return function(task, *shared)
 
 
