@@ -23,6 +23,10 @@ from nbval.plugin import IPyNbCell, IPyNbFile
 import chapters
 
 
+#: Where each core has a chapter of its own, processes for its fits would only take turns, and each imports scikit-learn first:
+#: a fifth of the time. A chapter that is tested alone has its processes, and so have `make execute` and `make kinds`.
+ONE_PROCESS = {"LOKY_MAX_CPU_COUNT": "1"}
+
 # A check refuses an answer by an assertion with a hint; nothing else counts, but that checks.py sees for itself where nothing was put in.
 REFUSED = """\
 answered = {{**globals()}}
@@ -40,7 +44,10 @@ class Chapter(IPyNbFile):
     """A notebook, executed in other circumstances than `make execute` has: outputs must not depend on them."""
 
     def setup(self):
-        with mock.patch.dict(os.environ, OMP_NUM_THREADS="2", PYTHONHASHSEED="random", BOOK_TABLE=""):
+        told = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "random", "BOOK_TABLE": ""}
+        if len({item.path for item in self.session.items if isinstance(item, ChapterCell)}) > 1:
+            told |= ONE_PROCESS
+        with mock.patch.dict(os.environ, told):
             super().setup()
 
     def collect(self):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from nbval_figures import ONE_PROCESS
 
 import chapters
 import own_table
@@ -164,7 +165,7 @@ def run(path, table, whole=False):
     folder = {"metadata": {"path": str(path.parent)}}
     notebook = chapters.read(path) if whole else with_the_table(chapters.read(path))
     client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources=folder)
-    client.execute(env={**os.environ, "BOOK_TABLE": str(table)})
+    client.execute(env={**os.environ, **ONE_PROCESS, "BOOK_TABLE": str(table)})
 
 
 @pytest.mark.parametrize("path", READERS, ids=chapters.name)
