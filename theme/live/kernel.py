@@ -4,11 +4,13 @@
 browser and Python at home is here, so that no cell is written for the browser's sake.
 """
 
+import ast
 import base64
 import builtins
 import concurrent.futures
 import io
 import json
+import operator
 import os
 import sys
 import time
@@ -57,20 +59,41 @@ np.repeat = lambda a, repeats, axis=None: _repeat(a, np.asarray(repeats).astype(
 # NumPy has no BLAS here, and SciPy has: its product of two matrices takes a third to a half of the time of NumPy's own.
 from scipy.linalg.blas import dgemm  # noqa: E402
 
-_dot = np.dot
+
+def by_blas(product):
+    """Return `product`, which multiplies as `np.dot` and `@` do, with large matrices of double precision multiplied by BLAS."""
+
+    def multiply(a, b, *out, **settings):
+        large = all(type(each) is np.ndarray and each.dtype == float for each in (a, b)) and a.ndim >= 2 == b.ndim
+        if not large or out or "out" in settings or a.shape[-1] != len(b) or a.size * b.shape[1] < 10_000:
+            return product(a, b, *out, **settings)
+        rows = a.reshape(-1, len(b))
+        # BLAS wants columns one by one, so the product is that of the transposed matrices, the other way round.
+        swapped = [(each, False) if each.flags.f_contiguous else (each.T, True) for each in (b.T, rows.T)]
+        (first, turn_first), (second, turn_second) = swapped
+        return dgemm(1, first, second, trans_a=turn_first, trans_b=turn_second).T.reshape(*a.shape[:-1], b.shape[1])
+
+    return multiply
 
 
-def dot(a, b, out=None):
-    """Multiply as `np.dot` does; two matrices of double precision by BLAS, which wants their columns one by one."""
-    matrices = all(type(each) is np.ndarray and each.ndim == 2 and each.dtype == float for each in (a, b))
-    if not matrices or out is not None or a.shape[1] != b.shape[0] or a.size * b.shape[1] < 10_000:
-        return _dot(a, b, out)
-    swapped = [(each, False) if each.flags.f_contiguous else (each.T, True) for each in (b.T, a.T)]
-    (first, turn_first), (second, turn_second) = swapped
-    return dgemm(1, first, second, trans_a=turn_first, trans_b=turn_second).T
+np.dot = by_blas(np.dot)
+
+from sklearn.utils import extmath  # noqa: E402
+
+extmath.safe_sparse_dot = by_blas(extmath.safe_sparse_dot)  # before the estimators of scikit-learn take theirs from there
 
 
-np.dot = dot
+class Products(ast.NodeTransformer):
+    """Lets the `@` of a cell multiply so, too: the operator of an array cannot be given another meaning."""
+
+    def visit_BinOp(self, node):
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.MatMult):
+            return node
+        return ast.copy_location(ast.Call(ast.Name("__matmul__", ast.Load()), [node.left, node.right], []), node)
+
+
+builtins.__matmul__ = by_blas(operator.matmul)
 
 # --- cells -----------------------------------------------------------------------------------------------------------------
 
@@ -144,6 +167,7 @@ settings.InteractiveShell.colors = "NoColor"
 settings.Completer.use_jedi = False
 shell = Shell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
 shell.user_ns["__name__"] = "__main__"
+shell.ast_transformers.append(Products())
 with shell.builtin_trap:  # else pandas, which asks for the shell once, believes that it is in a terminal and shortens tables
     import checks
     import helpers  # noqa: F401  every chapter imports it, and with it the packages that take long

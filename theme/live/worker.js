@@ -93,6 +93,7 @@ async function start() {
   forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]);
   unpack(packages, python.FS);
   unpack(book, python.FS);
+  for (const name in files) delete files[name]; // 57 MB, which the functions made here would hold on to
   python.FS.mkdirTree("/book/chapters");
   await python._api.loadDynlib("/usr/lib/libopenblas.so", false); // SciPy's modules name it, and Python would not look there
   python.globals.set("tell", (output) => say({ output }));
