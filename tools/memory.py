@@ -1,4 +1,4 @@
-"""Print how much memory each chapter takes while it is executed: its kernel, and the processes that its fits start.
+"""Print how much memory and time each chapter takes while it is executed: its kernel, and the processes that its fits start.
 
     python tools/memory.py [CHAPTER ...]
 
@@ -8,6 +8,7 @@ some 160 MB for the Jupyter server; LOKY_MAX_CPU_COUNT=1 leaves out the other pr
 
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -54,7 +55,8 @@ def peaks(path):
 
 if __name__ == "__main__":
     settle_environment()
-    print("| Chapter | kernel, MB | processes of its fits, MB |\n|---|---|---|")
+    print("| Chapter | kernel, MB | processes of its fits, MB | seconds |\n|---|---|---|---|")
     for path in [Path(argument).resolve() for argument in sys.argv[1:]] or chapters.notebooks():
+        began = time.monotonic()
         kernel, others = peaks(path)
-        print(f"| {path.stem} | {kernel / 1e6:.0f} | {others / 1e6:.0f} |", flush=True)
+        print(f"| {path.stem} | {kernel / 1e6:.0f} | {others / 1e6:.0f} | {time.monotonic() - began:.0f} |", flush=True)
