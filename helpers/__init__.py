@@ -3,39 +3,41 @@
 ``import helpers`` also makes every figure look like the book's.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 import matplotlib
 import matplotlib.pyplot as plt
 import matplotlib.style
 
-from helpers.ellipses import plot_gaussian, plot_mixture
-from helpers.factor_analysers import MixtureOfFactorAnalysers
-from helpers.images import plot_gallery, plot_image
-from helpers.kernel_density import KernelDensityClassifier, bandwidth_scores, kde_log_density
-from helpers.mixtures import collapsed_components, drop_point_masses, fit_all, free_parameters
-from helpers.pixels import PixelByPixel
-from helpers.tables import load_table
-from helpers.texts import load_texts
+#: The modules and what chapters take from each: imported when it is first asked for, because scikit-learn, which half of
+#: them need, takes longer to come than all else together.
+HOMES = {
+    "ellipses": ["plot_gaussian", "plot_mixture"],
+    "factor_analysers": ["MixtureOfFactorAnalysers"],
+    "images": ["plot_gallery", "plot_image"],
+    "kernel_density": ["KernelDensityClassifier", "bandwidth_scores", "kde_log_density"],
+    "mixtures": ["collapsed_components", "drop_point_masses", "fit_all", "free_parameters"],
+    "pixels": ["PixelByPixel"],
+    "tables": ["load_table"],
+    "texts": ["load_texts"],
+}
 
-__all__ = [
-    "COLORS",
-    "KernelDensityClassifier",
-    "MixtureOfFactorAnalysers",
-    "PixelByPixel",
-    "bandwidth_scores",
-    "collapsed_components",
-    "drop_point_masses",
-    "fit_all",
-    "free_parameters",
-    "kde_log_density",
-    "load_table",
-    "load_texts",
-    "plot_gallery",
-    "plot_gaussian",
-    "plot_image",
-    "plot_mixture",
-]
+__all__ = sorted(["COLORS", *(name for names in HOMES.values() for name in names)])
+
+
+def __getattr__(name):
+    if name in HOMES:
+        return import_module(f"helpers.{name}")
+    for module, names in HOMES.items():
+        if name in names:
+            return globals().setdefault(name, getattr(import_module(f"helpers.{module}"), name))
+    raise AttributeError(f"module 'helpers' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *HOMES, *__all__})
+
 
 # Start the notebook's backend now: older versions of matplotlib start it with the first figure, and show that one too late.
 plt.switch_backend(matplotlib.get_backend())

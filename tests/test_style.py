@@ -118,3 +118,16 @@ def test_colours_differ_for_every_eye(vision):
 def test_the_first_three_colours_differ_in_print():
     lightness = [lab(color)[0] for color in helpers.COLORS[:3]]
     assert np.diff(sorted(lightness)).min() >= 10
+
+
+def test_what_nobody_asks_for_is_not_imported():
+    program = """
+import sys, helpers
+before = "sklearn" in sys.modules
+found = [getattr(helpers, name) for name in helpers.__all__]
+print(before, "sklearn" in sys.modules, len(found) > 10, {*helpers.__all__, "mixtures"} <= {*dir(helpers)}, helpers.mixtures.__name__)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("False True True True helpers.mixtures\n", "")
+    with pytest.raises(AttributeError, match="module 'helpers' has no attribute 'load_tabel'"):
+        _ = helpers.load_tabel

@@ -150,7 +150,8 @@ def used_helpers(code):
         return []
     package = folder / "__init__.py"
     found = {package, *folder.glob("*.mplstyle")}
-    waiting = [module for module, name in imported_helpers(package) if re.search(rf"\b({name}|helpers\.{module})\b", code)]
+    homes = next(ast.literal_eval(node.value) for node in ast.parse(package.read_text("utf-8")).body if isinstance(node, ast.Assign) and node.targets[0].id == "HOMES")
+    waiting = [module for module, names in homes.items() if re.search(rf"\b({'|'.join(names)}|helpers\.{module})\b", code)]
     while waiting:
         path = folder / f"{waiting.pop()}.py"
         if path not in found:

@@ -8,6 +8,8 @@ import ast
 import base64
 import builtins
 import concurrent.futures
+import importlib.abc
+import importlib.machinery
 import io
 import json
 import operator
@@ -57,9 +59,6 @@ np.repeat = lambda a, repeats, axis=None: _repeat(a, np.asarray(repeats).astype(
 
 
 # NumPy has no BLAS here, and SciPy has: its product of two matrices takes a third to a half of the time of NumPy's own.
-from scipy.linalg.blas import dgemm  # noqa: E402
-
-
 def by_blas(product):
     """Return `product`, which multiplies as `np.dot` and `@` do, with large matrices of double precision multiplied by BLAS."""
 
@@ -67,6 +66,8 @@ def by_blas(product):
         large = all(type(each) is np.ndarray and each.dtype == float for each in (a, b)) and a.ndim >= 2 == b.ndim
         if not large or out or "out" in settings or a.shape[-1] != len(b) or a.size * b.shape[1] < 10_000:
             return product(a, b, *out, **settings)
+        from scipy.linalg.blas import dgemm  # not before it is needed: a second of waiting
+
         rows = a.reshape(-1, len(b))
         # BLAS wants columns one by one, so the product is that of the transposed matrices, the other way round.
         swapped = [(each, False) if each.flags.f_contiguous else (each.T, True) for each in (b.T, rows.T)]
@@ -78,9 +79,25 @@ def by_blas(product):
 
 np.dot = by_blas(np.dot)
 
-from sklearn.utils import extmath  # noqa: E402
 
-extmath.safe_sparse_dot = by_blas(extmath.safe_sparse_dot)  # before the estimators of scikit-learn take theirs from there
+class Estimators(importlib.abc.MetaPathFinder):
+    """Gives scikit-learn's estimators the same, when its module of products comes and before they take theirs from there."""
+
+    def find_spec(self, name, path, target=None):
+        if name != "sklearn.utils.extmath":
+            return None
+        spec = importlib.machinery.PathFinder.find_spec(name, path)
+        execute = spec.loader.exec_module
+
+        def exec_module(module):
+            execute(module)
+            module.safe_sparse_dot = by_blas(module.safe_sparse_dot)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, Estimators())
 
 
 class Products(ast.NodeTransformer):
@@ -168,9 +185,9 @@ settings.Completer.use_jedi = False
 shell = Shell.instance(config=settings, display_pub_class=Publisher, displayhook_class=Hook)
 shell.user_ns["__name__"] = "__main__"
 shell.ast_transformers.append(Products())
-with shell.builtin_trap:  # else pandas, which asks for the shell once, believes that it is in a terminal and shortens tables
+with shell.builtin_trap:  # as in a cell: a package that asks, once, whether this is a notebook or a terminal finds the shell
     import checks
-    import helpers  # noqa: F401  every chapter imports it, and with it the packages that take long
+    import helpers  # noqa: F401  every chapter imports it, and with it matplotlib
 
 sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
 
