@@ -191,6 +191,7 @@ REFUSED = {
     "merged cells": (sheet(*TWO, change=lambda book: book.active.merge_cells("B2:B3")), "the cells B2:B3 are merged"),
     "an empty file": (b"", "no row stands below"),
     "HTML called .xls": ("<html><table><tr><td>Date</td></tr></table></html>", "a web page or XML"),
+    "HTML behind a BOM and a blank line": ("\ufeff\r\n<html><table><tr><td>Date</td></tr></table></html>", "a web page or XML"),
     "an OpenDocument": (zipped(content_xml="<x/>", mimetype="y"), "an OpenDocument spreadsheet: save it as .xlsx"),
     "a ZIP of two": (zipped(a_csv=PLAIN, b_csv=PLAIN), "a ZIP of 2 files"),
     "a quotation mark too many": (hourly('"1,2', "3,4"), "a quotation mark too many"),
