@@ -256,6 +256,7 @@ def test_numbers_stand_at_the_means():
     texts = helpers.plot_mixture(nine(), ax=new_axes(), numbers=True).texts
     assert [text.get_text() for text in texts] == list("012345678")
     assert [text.get_position() for text in texts] == [(k, 0) for k in range(9)]
+    assert all(text.get_clip_on() for text in texts)  # else those beyond limits set by hand would stand beside the Axes
     assert not helpers.plot_mixture(nine(), ax=new_axes()).texts
 
 

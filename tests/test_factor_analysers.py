@@ -83,6 +83,7 @@ def test_samples_are_those_of_its_story():
     np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=0.05)
     np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.3)
     np.testing.assert_array_equal(drawn, fit.sample(200_000, random_state=0))
+    assert fit.sample().shape == (1, 5)
 
     noise = MixtureOfFactorAnalysers(n_factors=0).fit(two_groups()[0])
     np.testing.assert_allclose(noise.sample(200_000, random_state=0).var(axis=0), noise.noise_variances_[0], rtol=0.02)

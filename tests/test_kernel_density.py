@@ -141,7 +141,7 @@ print(peak() - before)
         (([[0.0]], [[0.0]], [1, 2, 0]), "bandwidth must be above 0"),
         (([[0.0]], [[0.0]], np.nan), "bandwidth must be finite"),
         (([[0.0]], [[0.0]], "silverman"), "bandwidth must be one number, but is str 'silverman'"),
-        (([[0.0]], [[0.0]], []), "bandwidth must be numbers of shape"),
+        (([[0.0]], [[0.0]], []), r"bandwidth must be numbers of shape \(H,\)"),
         (([[0.0]], [[0.0]], [[1.0]]), "bandwidth must be numbers of shape"),
         (([[0.0]], [[np.nan]], 1), "data must be finite, but 1 of its 1 numbers"),
         (([[np.inf]], [[0.0]], 1), "points must be finite"),
@@ -248,6 +248,13 @@ def test_rows_in_any_order_give_the_same():
     shuffled = rng.permutation(50)
     one, other = (KernelDensityClassifier(0.5).fit(X[rows], y[rows]).predict_log_proba(X) for rows in (slice(None), shuffled))
     np.testing.assert_allclose(one, other, rtol=1e-10, atol=1e-12)
+
+
+def test_rows_in_single_precision_are_computed_with_in_double():
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(3, 1, size=(50, 8)).astype(np.float32), rng.integers(3, size=50)
+    single, double = (KernelDensityClassifier(0.1).fit(rows, y).predict_joint_log_proba(rows) for rows in (X, X.astype(float)))
+    np.testing.assert_array_equal(single, double)
 
 
 def test_nothing_that_it_is_given_changes():

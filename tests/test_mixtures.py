@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,13 @@ def test_a_rounded_sensor_is_no_point_mass(n_rows, decimals):
     table = pd.DataFrame({"temperature": rng.normal(15, 8, n_rows), "wind": rng.gamma(4, 2, n_rows), "level": rng.uniform(0, 30, n_rows)})
     rest = helpers.drop_point_masses(table.round(decimals))
     assert len(rest) == n_rows and rest.attrs["point_masses"] == {}
+
+
+def test_the_steep_end_of_a_rounded_sensor_is_no_point_mass():
+    """Of rain, in whole millimetres: each comes three and a half times as often as the next, and 0 most of all."""
+    rain = np.floor(np.random.default_rng(0).exponential(0.8, 2_000))
+    rest = helpers.drop_point_masses(pd.DataFrame({"rain": rain}))
+    assert len(rest) == 2_000 and rest.attrs["point_masses"] == {}
 
 
 @pytest.mark.parametrize(("n_rows", "stuck"), [(100, 20), (500, 40), (8_760, 300)])
@@ -274,6 +282,8 @@ def test_the_longest_goes_first_and_the_order_of_the_result_is_that_of_the_model
     assert fitted == [8, 6, 5, 5, 3, 3, 2, 2, 1, 1]
     assert [fit.get_params() for fit in fits] == [model.get_params() for model in MODELS]
     assert helpers.fit_all([], X) == []
+    helpers.fit_all([KMeans(2, random_state=0), *MODELS[:1]], X, n_jobs=1)
+    assert fitted[-2:] == [2, 1]  # its number of starts is a word, "auto"
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2])
@@ -327,6 +337,11 @@ def test_only_who_waits_sees_a_progress_bar_which_then_disappears():
         manager.shutdown_kernel(now=True)
     run = subprocess.run([sys.executable, "-c", FITS], capture_output=True, check=True)
     assert (run.stdout, run.stderr) == (b"", b"")  # a file, no terminal
+
+
+def test_nobody_waits_for_what_a_kernel_runs_before_the_first_request(monkeypatch):
+    monkeypatch.setattr(helpers.mixtures, "get_ipython", lambda: SimpleNamespace(get_parent=dict))
+    assert not helpers.mixtures._someone_waits()
 
 
 # --- collapsed components -----------------------------------------------------------------------------------------------

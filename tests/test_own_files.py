@@ -51,6 +51,15 @@ def zipped(**files):
     return file.getvalue()
 
 
+def without_default_style(workbook):
+    """Return an .xlsx as some programs export it; openpyxl warns of that, and it does not touch the cells."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(workbook)) as archive, zipfile.ZipFile(file, "w") as made:
+        for name in archive.namelist():
+            made.writestr(name, re.sub(rb"<cellStyles.*</cellStyles>", b"", archive.read(name)))
+    return file.getvalue()
+
+
 def lines(*rows, start="Date,flow,heat"):
     return "\n".join([start, *rows]) + "\n"
 
@@ -88,6 +97,7 @@ def day_of_ten_minutes(form):
 READ = {
     "plain": (PLAIN, MEANT, None),
     "thousands: comma, quoted": (hourly('"1,204.5",3', "-2.25,0.5", '17,"1,000"'), MEANT, None),
+    "thousands: comma, quoted behind a blank": (hourly('"1,204.5", 3', "-2.25, 0.5", '17, "1,000"'), MEANT, None),
     "thousands: point": (hourly("1.204,5;3", "-2,25;0,5", "17;1.000", start="Date;flow;heat", separator=";"), MEANT, None),
     "thousands: space": (hourly("1 204.5,3", "-2.25,0.5", "17,1 000"), MEANT, None),
     "thousands: no-break space": (hourly("1\u00a0204.5,3", "-2.25,0.5", "17,1\u00a0000"), MEANT, None),
@@ -105,6 +115,7 @@ READ = {
     "words for a gap": (hourly("n/a,3", "NaN,1", "--,2"), {"heat": [3, 1, 2]}, r"without a single number: \['flow'\]"),
     "below a limit": (hourly("<0.05,3", "0.5,1", "12 30,2"), {"flow": [math.nan, 0.5, math.nan], "heat": [3, 1, 2]}, "column 'flow': 2, such as '<0.05'"),
     "a sentinel": (hourly("-999,3", "12,1", "14.5,2"), {"flow": [-999, 12, 14.5], "heat": [3, 1, 2]}, "'flow': -999 comes 1 times; if it means a gap"),
+    "a sentinel with decimals": (hourly("-99.9,3", "12,1", "14.5,2"), {"flow": [-99.9, 12, 14.5], "heat": [3, 1, 2]}, "'flow': -99.9 comes 1 times"),
     "mixed ISO precisions": (dates("2020-01-01", "2020-01-01T01:00Z", "2020-01-01 02:00:00.000"), {"flow": [0, 1, 2]}, None),
     "midnight without its time": (dates("31.12.2019 23:00", "01.01.2020", "01.01.2020 01:00"), {"flow": [0, 1, 2], "index": ["2019-12-31 23:00", "2020-01-01", "2020-01-01 01:00"]}, None),
     "midnight in a spreadsheet": (sheet(["Date", "flow"], [D[0], 0], [D[1], 1]), {"flow": [0, 1], "index": ["2020-01-01", "2020-01-01 01:00"]}, None),
@@ -126,6 +137,7 @@ READ = {
     "month first, the hours tell, years of two digits": (dates(*day_of_ten_minutes("%m/%d/%y %H:%M")), {"flow": list(range(48)), "index": day_of_ten_minutes("%Y-%m-%d %H:%M")}, None),
     "names of months": (dates("31 Jan 2020 13:00", "February 1, 2020".join('""')), {"flow": [0, 1], "index": ["2020-01-31 13:00", "2020-02-01"]}, None),
     "the double hour, with time zones": (dates("2020-10-25 02:00+02:00", "2020-10-25 02:00+01:00"), {"flow": [0, 1], "index": ["2020-10-25 00:00", "2020-10-25 01:00"]}, None),
+    "time zones of half hours": (dates("2020-01-01 00:00-03:30", "2020-01-01 15:00+1030"), {"flow": [0, 1], "index": ["2020-01-01 03:30", "2020-01-01 04:30"]}, None),
     "a day that does not exist": (dates("2020-02-29", "2020-02-30"), {"flow": [0]}, r"left out 1 of 2 rows, which have no readable date: line 3 \('2020-02-30 | 1'\)"),
     "BOM": ("\ufeff" + PLAIN, MEANT, None),
     "UTF-16": (PLAIN.encode("utf-16"), MEANT, None),
@@ -134,11 +146,13 @@ READ = {
     "bars": (hourly("1204.5|3", "-2.25|0.5", "17|1000", start="Date|flow|heat", separator="|"), MEANT, None),
     "Windows line ends": (PLAIN.replace("\n", "\r\n"), MEANT, None),
     "comments above": ("# plant 7, by hand\n# from 2020\n" + PLAIN, MEANT, r"from line 3; left out 2 around it: 1 \('# plant 7 \| by hand'\), 2"),
+    "a comment as wide as the names": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="# plant 7, by hand, north\nDate,flow,heat"), MEANT, "from line 2; left out 1 around it: 1"),
     "names as a comment": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="# Date,flow,heat"), MEANT, None),
     "long comments above": (f"# {38 * 'x'}\n# {39 * 'x'}\n" + PLAIN, MEANT, r"1 \('# x{38}'\), 2 \('# x{35}\.\.\.'\)"),
     "units below": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Date,flow,heat\n,m3/h,kW"), MEANT, r"left out 1 around it: 2 \(' \| m3/h"),
     "units in brackets below": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Date,flow,heat\n[-],[m3/h],[kW]"), MEANT, "left out 1 around it: 2"),
     "a logger's header": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Logger 7\nSerial,0815\n\nInterval,1 h\nDate,flow,heat"), MEANT, "from line 5; left out 3 around it: 1 \\('Logger 7'\\)"),
+    "a logger's header as wide as the names": (hourly("1204.5,3", "-2.25,0.5", "17,1000", start="Logger,7,north\nDate,flow,heat"), MEANT, "from line 2; left out 1 around it: 1"),
     "blank lines": (PLAIN.replace("\n", "\n\n").replace("17,1000", "17,1000\n,,"), MEANT, None),
     "a footer": (PLAIN + "Total,1219,1003\nEnd\n", MEANT, r"left out 2 of 5 rows, .*: line 5 \('Total \| 1219 \| 1003'\) to line 6 \('End'\)"),
     "no name above the dates": (PLAIN.replace("Date", ""), MEANT, None),
@@ -149,6 +163,7 @@ READ = {
     "several sheets": (sheet(*TWO, change=add_second), {"flow": [1, 2]}, r"'Sheet' was read, not \['summer'\]"),
     "a title above, merged": (sheet(["Plant 7"], [], *TWO, change=lambda book: book.active.merge_cells("A1:B1")), {"flow": [1, 2]}, "names were taken from line 3"),
     "a formula with its result elsewhere": (sheet(*TWO, change=lambda book: book.active.__setitem__("H9", "x")), {"flow": [1, 2]}, "left out|without a single number|fewer"),
+    "a spreadsheet without a default style": (without_default_style(sheet(*TWO)), {"flow": [1, 2]}, None),
     "gzip under another name": (gzip.compress(PLAIN.encode()), MEANT, None),
     "ZIP": (zipped(plant_csv=PLAIN), MEANT, None),
     "spreadsheet under another name": (sheet(*TWO), {"flow": [1, 2]}, None),
@@ -176,6 +191,7 @@ REFUSED = {
     "merged cells": (sheet(*TWO, change=lambda book: book.active.merge_cells("B2:B3")), "the cells B2:B3 are merged"),
     "an empty file": (b"", "no row stands below"),
     "HTML called .xls": ("<html><table><tr><td>Date</td></tr></table></html>", "a web page or XML"),
+    "HTML behind a BOM and a blank line": ("\ufeff\r\n<html><table><tr><td>Date</td></tr></table></html>", "a web page or XML"),
     "an OpenDocument": (zipped(content_xml="<x/>", mimetype="y"), "an OpenDocument spreadsheet: save it as .xlsx"),
     "a ZIP of two": (zipped(a_csv=PLAIN, b_csv=PLAIN), "a ZIP of 2 files"),
     "a quotation mark too many": (hourly('"1,2', "3,4"), "a quotation mark too many"),

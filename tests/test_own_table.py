@@ -182,7 +182,8 @@ def test_the_first_chapter_runs_on_a_single_short_column(path, save):
 @pytest.mark.filterwarnings("ignore:.*left out columns that hold one value only")
 def test_says_what_it_needs_of_a_table(path, save):
     needs = NEEDS[path]
-    with pytest.raises(ValueError, match=r"short\.csv: this chapter needs .* rows .* The table has 20 such rows"):
+    asked = rf"short\.csv: this chapter needs at least {needs['columns']} columns? that var.*, and {needs['rows']:,} rows"
+    with pytest.raises(ValueError, match=asked + ".* The table has 20 such rows"):
         load_table(save(three_regimes(20, 9), "short"), **needs)
     narrow = three_regimes(1_000, needs["columns"])
     narrow.iloc[:, 1] = 4.0
@@ -205,6 +206,15 @@ def test_columns_are_left_out_or_counted_in_another_unit_with_a_word(plant):
     assert labels["x1: tray 1"] == "x1: tray 1, in 1e-6" and labels["x3: tray 3"] == "x3: tray 3"
     pd.testing.assert_series_equal(table["x1: tray 1"] * 1e-6, as_stored["x1: tray 1"])
     pd.testing.assert_series_equal(table["x3: tray 3"], as_stored["x3: tray 3"])
+
+
+def test_another_unit_begins_below_a_tenth_and_at_a_hundred_thousand(save):
+    times = pd.date_range("2021-01-01", periods=3, freq="h")
+    extents = {"narrow": 0.0999, "tenth": 0.1, "wide": 99_999, "widest": 100_000}
+    path = save(pd.DataFrame({"Date": times, **{name: [0, extent / 2, extent] for name, extent in extents.items()}}))
+    with pytest.warns(UserWarning, match="counted in another unit: 'narrow' in 1e-3, 'widest' in 1e3$"):
+        table = load_table(path, columns=4, rows=3)
+    assert table.max().to_list() == pytest.approx([99.9, 0.1, 99_999, 100])
 
 
 def test_the_wind_farm_is_taken_as_it_stands():

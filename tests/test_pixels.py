@@ -42,7 +42,7 @@ def test_samples_come_as_often_as_the_model_says():
     shares = np.bincount(drawn @ [9, 3, 1], minlength=27) / 50_000
     np.testing.assert_allclose(shares, np.exp(fit.score_samples(all_images())), atol=0.01)
     np.testing.assert_array_equal(drawn, fit.sample(50_000, random_state=0))
-    assert fit.sample(3).shape == (3, 3)
+    assert fit.sample(3).shape == (3, 3) and fit.sample().shape == (1, 3)
 
 
 def test_the_score_is_the_sum_of_the_regressions():
