@@ -10,7 +10,7 @@ import matplotlib
 import matplotlib.pyplot as plt
 import matplotlib.style
 
-#: The modules and what chapters take from each: imported when it is first asked for, because scikit-learn, which half of
+#: The modules and what chapters take from each: imported when it is first asked for, because scikit-learn, which most of
 #: them need, takes longer to come than all else together.
 HOMES = {
     "ellipses": ["plot_gaussian", "plot_mixture"],

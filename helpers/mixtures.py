@@ -282,7 +282,7 @@ def _fit(estimator, X):
 def _make_fit():
     """Return the function that fits, for a process of its own.
 
-    Made here, it is sent there by value: by name a worker would import all of `helpers` with it, matplotlib too.
+    Made here, it is sent there by value: by name a worker would import this module with it, pandas and matplotlib too.
     """
 
     def fit(estimator, X):

@@ -137,10 +137,10 @@ def code_of(path):
 
 
 def imported_helpers(path):
-    """Yield (module, name) for each name that a file of `helpers` imports from another one."""
+    """Yield the name of each module of `helpers` that one of its files imports from."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("helpers."):
-            yield from ((node.module.removeprefix("helpers."), alias.name) for alias in node.names)
+            yield node.module.removeprefix("helpers.")
 
 
 def used_helpers(code):
@@ -156,7 +156,7 @@ def used_helpers(code):
         path = folder / f"{waiting.pop()}.py"
         if path not in found:
             found.add(path)
-            waiting += [module for module, _ in imported_helpers(path)]
+            waiting += imported_helpers(path)
     return sorted(found)
 
 
