@@ -188,6 +188,10 @@ def bandwidth_selection(repeats):
     )
 
 
+#: Dask lets a worker give the memory of each large array back at once; a fit asks for it again in every step, and took twice as long.
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": "268435456", "MALLOC_MMAP_THRESHOLD_": "33554432"}
+
+
 class Cluster:
     """A Dask scheduler on this machine, its client, and workers of one thread each, all as processes of their own.
 
@@ -205,7 +209,7 @@ class Cluster:
         from distributed import Client
 
         self.folder, self.memory, self.processes = folder, memory, []
-        self.environment = {**os.environ, **settings}
+        self.environment = {**os.environ, **KEEP_MEMORY, **settings}
         where = folder / "scheduler.json"
         self._start("scheduler", "--host", "127.0.0.1", "--port", "0", "--scheduler-file", where)
         self.client = Client(scheduler_file=where)
