@@ -158,8 +158,7 @@ def test_deck_is_a_page_on_a_phone_and_without_scripts(visit):
         assert all(section.is_visible() for section in opened.locator("section").all())
         tops = opened.locator("section").evaluate_all("all => all.map((each) => each.getBoundingClientRect().top)")
         assert tops == sorted(tops) and tops[-1] > 844
-    opened = visit(f"slides/{DECK}.html", viewport={"width": 390, "height": 844})
-    assert opened.evaluate("document.documentElement.scrollWidth") <= 390
+        assert opened.evaluate("document.documentElement.scrollWidth") <= 390
 
 
 def test_deck_is_accessible_in_both_themes(visit, show):
