@@ -81,8 +81,9 @@ def main(arguments=None):
     faults = []
     with live.serve(build.SITE) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=pdf.find_chromium(), args=["--no-sandbox"])
+        reader = browser.new_context()  # one who goes from chapter to chapter: all but the first start as Python was kept
         for path in paths:
-            page = browser.new_context().new_page()
+            page = reader.new_page()
             address = f"http://127.0.0.1:{server.server_port}/{path.relative_to(chapters.BOOK).with_suffix('.html').as_posix()}"
             measured = json.loads(live.MEASURED.read_text("utf-8"))
             try:
@@ -94,7 +95,7 @@ def main(arguments=None):
             if asked.record and slow:
                 measured.setdefault(path.stem, {})["seconds"] = slow
                 live.MEASURED.write_text(json.dumps(measured, indent=1, sort_keys=True) + "\n", "utf-8")
-            page.context.close()
+            page.close()
         server.shutdown()
     return "\n".join(faults)
 

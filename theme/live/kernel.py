@@ -1,6 +1,6 @@
 """Run cells in the browser as Jupyter does: IPython's own shell, its outputs told as a notebook stores them.
 
-`tell` comes from worker.js: it takes one output as JSON, in the form of nbformat. All that stands between Python in a
+`tell` is given by worker.js: it takes one output as JSON, in the form of nbformat. All that stands between Python in a
 browser and Python at home is here, so that no cell is written for the browser's sake.
 """
 
@@ -8,12 +8,14 @@ import ast
 import base64
 import builtins
 import concurrent.futures
+import importlib
 import importlib.abc
 import importlib.machinery
 import io
 import json
 import operator
 import os
+import random
 import sys
 import time
 import types
@@ -21,8 +23,6 @@ import types
 # --- what the browser's Python has otherwise -------------------------------------------------------------------------------
 
 os.environ.update(MPLBACKEND="module://matplotlib_inline.backend_inline", MPLCONFIGDIR="/lib/matplotlib-fonts", IPYTHONDIR="/tmp")
-os.chdir("/book/chapters")
-sys.path.insert(0, "/book")
 
 # The data lie there decompressed under their names, because there is no lzma; joblib, pandas and the loader only want to name it.
 lzma = types.ModuleType("lzma")
@@ -37,6 +37,7 @@ concurrent.futures.ThreadPoolExecutor.map = lambda self, function, *rows, **_: m
 
 import numpy as np  # noqa: E402
 import tqdm  # noqa: E402
+from pyodide._package_loader import loadedPackages  # noqa: E402
 
 tqdm.tqdm.monitor_interval = 0  # its monitor is a thread, too
 
@@ -140,14 +141,14 @@ class Stream(io.TextIOBase):
     def flush(self):
         if self.waiting:
             text, self.waiting, self.told = "".join(self.waiting), [], time.monotonic()
-            tell(json.dumps({"output_type": "stream", "name": self.name, "text": text}))  # noqa: F821
+            tell(json.dumps({"output_type": "stream", "name": self.name, "text": text}))
 
 
 def show(output_type, **content):
     """Tell an output after what was printed before it."""
     sys.stdout.flush()
     sys.stderr.flush()
-    tell(json.dumps({"output_type": output_type, **content}))  # noqa: F821
+    tell(json.dumps({"output_type": output_type, **content}))
 
 
 def plain(data):
@@ -189,7 +190,22 @@ with shell.builtin_trap:  # as in a cell: a package that asks, once, whether thi
     import checks
     import helpers  # noqa: F401  every chapter imports it, and with it matplotlib
 
-sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+def prepare(names):
+    """Import modules of some names, divided by blanks, as a cell would; return whether any was new."""
+    new = set(names.split()) - set(sys.modules)
+    with shell.builtin_trap:
+        for name in sorted(new):
+            importlib.import_module(name)
+    for package in loadedPackages.object_keys():  # found in the file system; a memory that is kept must not hold this list
+        delattr(loadedPackages, package)
+    return bool(new)
+
+
+def wake():
+    """Begin to tell what is printed; draw other random numbers than the last time, as Python's memory may be that of an earlier visit."""
+    sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
+    random.seed()
+    np.random.seed()
 
 
 def run(code):

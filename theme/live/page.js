@@ -212,7 +212,8 @@ function start() {
   ready = running = undefined;
   for (const cell of cells) cell.ran = false;
   bar.classList.add("live-loading");
-  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  const asked = cells.map(({ book }) => book).join("\n").match(/^\s*(from|import) (sklearn|scipy)/m);
+  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: asked ? "scipy.stats sklearn.mixture" : "" });
   worker.onerror = () => failed("Python did not arrive. Reload the page when you are online, and try again; what you typed stays.");
   worker.onmessage = ({ data }) => {
     if (data.loaded) {
@@ -298,9 +299,11 @@ const judged = (cell, words) => (cell.say(words), say(`${cell.title}: ${words}`)
 
 // --- the page ----------------------------------------------------------------------------------------------------------------------
 
+const source = () => new URL(`_sources/chapters/${facts.notebook}`, root).href;
+
 /** Save the chapter's notebook with the reader's text and outputs. */
 async function save() {
-  const notebook = await (await fetch(new URL(`_sources/chapters/${facts.notebook}`, root))).json();
+  const notebook = await (await fetch(source())).json();
   const theirs = cells.filter((cell) => !cell.exercise);
   notebook.cells = notebook.cells.flatMap((cell) => {
     const source = [cell.source].flat().join("");
@@ -332,7 +335,7 @@ async function keepOffline() {
   // One that is only about to work would not see what is fetched here.
   if (!navigator.serviceWorker.controller) await new Promise((done) => navigator.serviceWorker.addEventListener("controllerchange", done, { once: true }));
   const used = performance.getEntriesByType("resource").map(({ name }) => name);
-  used.push(location.href.split("#")[0], ...["worker.js", "kernel.py"].map((name) => new URL(name, import.meta.url).href), ...[...document.images].map(({ src }) => src));
+  used.push(location.href.split("#")[0], source(), ...["worker.js", "fetch.js"].map((name) => new URL(name, import.meta.url).href), ...[...document.images].map(({ src }) => src));
   for (const address of used) if (address.startsWith(root.href) && !/\/live\/(python|book)-/.test(address)) fetch(address).catch(() => {});
 }
 

@@ -1,0 +1,86 @@
+// All that Python needs, fetched from the site and kept in the browser: a worker of worker.js, so that it unzips and keeps beside
+// Python. It tells what is fetched, and at the end { python, files } or { failed }; and is given Python's memory, to keep it.
+const here = new URL("..", import.meta.url); // the folder `live` of the site
+const kept = "live"; // the cache in which a second visit finds everything
+const started = new URL("started", import.meta.url).href; // there: Python's memory when it had started; no such file is on the site
+const opened = self.caches?.open(kept).catch(() => undefined); // storage may be forbidden, or not safe here
+const say = (message, moved = []) => self.postMessage(message, moved);
+
+class Told extends Error {} // its message is for the reader as it stands
+
+// A file of the list, from the browser's own cache or from the site, unzipped if it is one.
+async function fetchChecked([name, size, sha256], progress) {
+  const address = new URL(name, here).href;
+  const cache = await opened;
+  const found = await cache?.match(address).catch(() => undefined);
+  const response = found ?? (await fetch(address).catch(() => {
+    throw new Told(`The network was cut while ${name} was fetched. What has arrived is kept: press the button again when you are back online.`);
+  }));
+  if (!response.ok) throw new Told("The site has been renewed since this page was opened. Reload the page; what you typed stays.");
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  const reader = response.body.getReader();
+  for (let part = {}; !part.done; ) {
+    part = await reader.read().catch(() => {
+      throw new Told(`The network was cut while ${name} was fetched, at ${Math.round((100 * at) / size)} %. Files that arrived whole are kept: press the button again when you are back online.`);
+    });
+    if (!part.value) continue;
+    if (at + part.value.length > size) break;
+    bytes.set(part.value, at);
+    at += part.value.length;
+    progress(part.value.length, name);
+  }
+  if (!found || at !== size) { // what the cache gives was checked when it was put there
+    const digest = self.crypto?.subtle && new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    const hex = digest ? [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("") : sha256;
+    if (at !== size || hex !== sha256) {
+      await cache?.delete(address);
+      throw new Told(`${name} is not the file that this page was made with: the site may be in the middle of a change, or something on the way alters files. Reload the page and try again; what you typed stays.`);
+    }
+    const type = { js: "text/javascript", json: "application/json" }[name.replace(/.*\./, "")] ?? "application/octet-stream"; // offline.js gives it as it is here
+    await cache?.put(address, new Response(bytes, { headers: { "Content-Type": type } }))
+      .catch(() => say({ warning: "Your browser has no room to keep Python, so the next visit fetches it once more." }));
+  }
+  return name.endsWith(".bin") ? unzipped(bytes) : bytes;
+}
+
+const unzipped = async (bytes) =>
+  new Uint8Array(await new Response(new Response(bytes).body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+
+// What an earlier version of the site has left in the cache.
+async function forgetOthers(folders) {
+  const cache = await opened;
+  for (const { url } of (await cache?.keys()) ?? []) {
+    const [, folder] = url.split(here.href);
+    if (folder && /^\w+-[0-9a-f]{10}\//.test(folder) && !folders.includes(folder.split("/")[0])) cache.delete(url);
+  }
+}
+
+// Python's memory, whole and as this very browser has kept it.
+async function earlier() {
+  const found = await (await opened)?.match(started).catch(() => undefined);
+  if (found?.headers.get("User-Agent") !== navigator.userAgent) return undefined;
+  const memory = new Uint8Array(await found.arrayBuffer());
+  return memory.length === Number(found.headers.get("Size")) ? memory : undefined;
+}
+
+async function fetchAll() {
+  const listed = await (await fetch(new URL("files.json", import.meta.url))).json();
+  const total = listed.files.reduce((sum, [, size]) => sum + size, 0);
+  let loaded = 0;
+  const progress = (bytes, name) => say({ loaded: (loaded += bytes), total, name });
+  const files = {};
+  await Promise.all([
+    earlier().then((memory) => (files.memory = memory)),
+    ...listed.files.map(async (file) => (files[file[0].replace(/.*\/|\.bin$/g, "")] = await fetchChecked(file, progress))),
+  ]);
+  say({ python: new URL(`${listed.python}/`, here).href, files }, Object.values(files).flatMap((bytes) => bytes?.buffer ?? []));
+  forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]);
+}
+
+fetchAll().catch((error) => say({ failed: error instanceof Told ? error.message : `Python did not arrive (${error.message}). Reload the page when you are online, and try again; what you typed stays.` }));
+
+self.onmessage = async ({ data: memory }) => {
+  const headers = { "User-Agent": navigator.userAgent, Size: memory.length };
+  (await opened)?.put(started, new Response(memory, { headers })).catch(() => {}); // without it the next start takes longer, that is all
+};
