@@ -1,6 +1,6 @@
 """Run cells in the browser as Jupyter does: IPython's own shell, its outputs told as a notebook stores them.
 
-`tell` is given by worker.js: it takes one output as JSON, in the form of nbformat. All that stands between Python in a
+`tell` is what worker.js puts there: it takes one output as JSON, in the form of nbformat. All that stands between Python in a
 browser and Python at home is here, so that no cell is written for the browser's sake.
 """
 
@@ -121,6 +121,9 @@ from IPython.core.interactiveshell import InteractiveShell  # noqa: E402
 from traitlets.config import Config  # noqa: E402
 
 
+tell = None  # by now, nobody listens
+
+
 class Stream(io.TextIOBase):
     """Tells what is printed, in pieces: often enough to see that a cell is alive, not once a word."""
 
@@ -205,7 +208,7 @@ def wake():
     """Begin to tell what is printed; draw other random numbers than the last time, as Python's memory may be that of an earlier visit."""
     sys.stdout, sys.stderr = Stream("stdout"), Stream("stderr")
     random.seed()
-    np.random.seed()
+    np.random.seed()  # noqa: NPY002  a cell may draw from this one, too
 
 
 def run(code):
