@@ -403,11 +403,15 @@ def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tm
     notebook.cells += [new_markdown_cell("```{solution-end}\n```")]
     nbformat.write(notebook, path)
     before = path.read_bytes()
-    status, printed = run(book, "fold.py", tmp_path / "lab")
+    lab = tmp_path / "home" / "lab"
+    status, printed = run(book, "fold.py", lab)
     assert status == 0, printed
     assert path.read_bytes() == before
-    *same, start, code, end = chapters.read(tmp_path / "lab" / path.name).cells
+    *same, start, code, end = chapters.read(lab / path.name).cells
     assert same == chapters.read(path).cells[:-3]
     assert (start.source, start.metadata) == ("#### Solution", {"jp-MarkdownHeadingCollapsed": True})
     assert code.metadata["jupyter"] == {"source_hidden": True}
     assert (end.source, end.metadata) == ("#### Back to the chapter", {})
+    status, printed = run(book, "fold.py")  # on Binder, where they are
+    assert status == 0, printed
+    assert path.read_bytes() == (lab / path.name).read_bytes()
