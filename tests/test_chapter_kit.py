@@ -128,6 +128,11 @@ def test_a_page_is_dropped_with_what_is_below_it_and_a_part_that_is_left_empty(p
     assert (parts / "_toc.yml").read_text() == "format: jb-book\nroot: chapters/index\nparts:\n  - caption: Back\n    chapters:\n      - file: \"chapters/teaching\"\n"
 
 
+def test_the_first_page_of_a_part_is_dropped_and_the_part_stays(parts):
+    assert chapter.drop("eins") == []
+    assert (parts / "_toc.yml").read_text() == PARTS.replace("      - file: chapters/eins\n", "")
+
+
 def test_what_still_points_to_a_dropped_page_is_named(parts):
     notebook = new_notebook(cells=[new_markdown_cell("# Zwei\n\n```{exercise}\n:label: zwei-1\n```"), new_code_cell("'{doc}`zwei`'")], metadata=METADATA)
     nbformat.write(notebook, parts / "chapters" / "zwei.ipynb")
