@@ -257,6 +257,8 @@ FORGOTTEN = [
     (edit("pyproject.toml", "autumn", "spring"), r"pyproject.toml:2: says 'spring-course'; write 'autumn-course'"),
     (edit("_toc.yml", "chapters:\n  -", 'parts:\n- caption: "Part I. An older book"\n  chapters:\n  -'), r"_toc.yml:4: 'An Older Book' is the name of the book"),
     (edit("chapters/index.md", "Course\n", "Course\n\nLike An Older Book.\n"), r"chapters/index.md:3: 'An Older Book' is the name"),
+    (edit("README.md", "Based on", "Like"), r"README.md:3: 'An Older Book' is the name"),
+    (edit("CITATION.cff", "authors:", "notes: An Older Book\nauthors:"), r"CITATION.cff:2: 'An Older Book' is the name"),
     (lambda folder: git(folder, "remote remove origin"), r"_config.yml: no repository.url, and no git remote"),
     (setting(repository={"url": "https://github.com/old/book"}), r"repository.url is https://github.com/old/book, but the git remote origin is https://github.com/someone/autumn"),
     (lambda folder: git(folder, "remote set-url origin https://git.example.org/a/b"), r"_config.yml:\d+: where will the site be published\?"),
