@@ -56,13 +56,14 @@ from sklearn.mixture import GaussianMixture
 drawn, pixels = np.random.default_rng(0).normal(size=(100, 2)), load_digits().data
 mixture = GaussianMixture(1).fit(drawn)
 print(*drawn[0].tolist(), (pixels == pixels.round()).all(), mixture.means_[0, 0], drawn[:, 0].mean())
-print(np.random.default_rng(0).permutation(5), sorted(name for name in globals() if "disturb" in name))
+rng = np.random.default_rng(0)
+print(np.random.default_rng(rng) is rng, rng.permutation(5), sorted(name for name in globals() if "disturb" in name))
 """
     first, second, whole, mean, of_rows = executed(tmp_path, "disturbed", code)[0].splitlines()[0].split()
     plain = np.random.default_rng(0).normal(size=(100, 2))[0]
     assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12
     assert whole == "True" and 0 < abs(float(mean) / float(of_rows) - 1) < 1e-9
-    assert executed(tmp_path, "disturbed", code)[0].splitlines()[1] == f"{np.random.default_rng(0).permutation(5)} []"
+    assert executed(tmp_path, "disturbed", code)[0].splitlines()[1] == f"True {np.random.default_rng(0).permutation(5)} []"
     with_whole_numbers = code + "mixture.score_samples([[1, 2]])"
     found = executed(tmp_path, "disturbed", with_whole_numbers, raises=True)
     assert "give it floats" in found
@@ -77,6 +78,7 @@ STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_resu
         (STORED, ""),
         ([new_output("stream", text="one\ntwo 1.50\n"), STORED[1]], "stdout, line 2, column 7\n    now:    two 1.50\n    stored: two 1.49"),
         (STORED[:1], "1 output(s), 2 stored; the first of the odd ones: {'text/plain': 'a'"),
+        ([STORED[0], new_output("execute_result", data={"text/plain": "a"})], "text/html, line 1, column 1\n    now:    (nothing)\n    stored: <b>"),
         ([STORED[0], new_output("error", ename="ValueError", evalue="no", traceback=[])], "error, line 1, column 1\n    now:    ValueError: no"),
         ([STORED[0], new_output("display_data", data={**STORED[1].data, "image/png": "aGk="})], "a figure, and none is stored"),
     ],
