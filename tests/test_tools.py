@@ -387,6 +387,14 @@ def test_a_build_goes_on_from_the_last_where_plain_words_alone_have_changed(book
     assert build.skeleton(chapter(book).read_text("utf-8")) != before
 
 
+def test_another_version_of_a_package_makes_another_site(book, tmp_path, monkeypatch):
+    before = build.made_of({"files": {}, "skeletons": {}})
+    assert build.changes(before, build.made_of(before)) == (set(), True)
+    (tmp_path / "installed" / "numpy-0.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    assert build.changes(before, build.made_of(before)) == ({"around"}, False)
+
+
 @pytest.mark.parametrize("directive", ["glossary", "figure", "note"])
 def test_words_that_other_pages_show_are_no_plain_words(directive):
     def notebook(words):
