@@ -34,7 +34,7 @@ parts:
     chapters:
       - file: "chapters/teaching"
 """
-TEACHING = "# Teaching\n\n| Chapter | builds on |\n|---|---|\n| {doc}`eins` | nothing |\n| {doc}`zwei` | {doc}`eins` |\n\nMore.\n"
+TEACHING = "# Teaching\n\n| Chapter | builds on |\n|---|---|\n| {doc}`eins` | nothing |\n| {doc}`drei` | nothing |\n| {doc}`zwei` | {doc}`eins` |\n\nMore.\n"
 
 
 @pytest.fixture
