@@ -395,6 +395,14 @@ def test_another_version_of_a_package_makes_another_site(book, tmp_path, monkeyp
     assert build.changes(before, build.made_of(before)) == ({"around"}, False)
 
 
+def test_the_tests_are_no_part_of_a_site_and_a_folder_of_that_name_elsewhere_is(book):
+    before = build.made_of({"files": {}, "skeletons": {}})
+    for folder in (book / "tests", book / "data" / "tests"):
+        folder.mkdir()
+        (folder / "more.csv").write_text("1\n")
+    assert build.changes(before, build.made_of(before)) == ({"data/tests/more.csv"}, False)
+
+
 @pytest.mark.parametrize("directive", ["glossary", "figure", "note"])
 def test_words_that_other_pages_show_are_no_plain_words(directive):
     def notebook(words):
