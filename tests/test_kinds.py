@@ -45,12 +45,14 @@ def test_a_kernel_sees_the_processor_of_its_kind(tmp_path, kind, core, threads, 
     if reason := kinds.impossible(kind):
         assert kind != "no AVX" or "x86-64" in reason
         return  # what cannot be simulated here is a kind of its own, tested below
-    assert executed(tmp_path, kind, WHO) == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}"]
+    assert executed(tmp_path, kind, WHO, "import os\nprint(os.getcwd())") == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}", str(tmp_path)]
 
 
 def test_disturbed_numbers_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
     code = """
+import io
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.mixture import GaussianMixture
 drawn, pixels = np.random.default_rng(0).normal(size=(100, 2)), load_digits().data
@@ -58,12 +60,17 @@ mixture = GaussianMixture(1).fit(drawn)
 print(*drawn[0].tolist(), (pixels == pixels.round()).all(), mixture.means_[0, 0], drawn[:, 0].mean())
 rng = np.random.default_rng(0)
 print(np.random.default_rng(rng) is rng, rng.permutation(5), sorted(name for name in globals() if "disturb" in name))
+table = pd.read_csv(io.StringIO("name,flow\\na,1.5\\nb,1.5\\nc,2.5"))
+print((table.flow / [1.5, 1.5, 2.5] - 1).abs().min(), table.flow[0] == table.flow[1], *table.name)
 """
     first, second, whole, mean, of_rows = executed(tmp_path, "disturbed", code)[0].splitlines()[0].split()
     plain = np.random.default_rng(0).normal(size=(100, 2))[0]
     assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12
     assert whole == "True" and 0 < abs(float(mean) / float(of_rows) - 1) < 1e-9
-    assert executed(tmp_path, "disturbed", code)[0].splitlines()[1] == f"True {np.random.default_rng(0).permutation(5)} []"
+    _, kept, table = executed(tmp_path, "disturbed", code)[0].splitlines()
+    assert kept == f"True {np.random.default_rng(0).permutation(5)} []"
+    of_table, *as_told = table.split()
+    assert 0 < float(of_table) <= 1.001e-12 and as_told == ["True", "a", "b", "c"]
     with_whole_numbers = code + "mixture.score_samples([[1, 2]])"
     found = executed(tmp_path, "disturbed", with_whole_numbers, raises=True)
     assert "give it floats" in found
