@@ -95,6 +95,20 @@ def test_a_cell_that_differs_is_told_with_both_values(actual, told):
     assert found.startswith(told) if told else found == ""
 
 
+def test_each_cell_that_differs_and_each_chapter_that_ends_early_is_named_and_counted(tmp_path, monkeypatch, capsys):
+    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=STORED, execution_count=1) for _ in range(4)]), tmp_path / "eins.ipynb")
+
+    async def outputs(*_):
+        return {1: STORED, 2: STORED[1:], 3: STORED[1:]}, "its kernel died"
+
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setattr(kinds, "outputs", outputs)
+    assert asyncio.run(kinds.run("disturbed", [tmp_path / "eins.ipynb"])) == (3, 4)
+    ended, *cells = [line for line in capsys.readouterr().out.splitlines() if line.startswith("disturbed: ")]
+    assert ended == "disturbed: eins.ipynb: its kernel died"
+    assert [cell.rpartition(": ")[0] for cell in cells] == ["disturbed: eins.ipynb, cell 2", "disturbed: eins.ipynb, cell 3"]
+
+
 def test_what_cannot_be_had_is_named_and_the_others_still_run(monkeypatch, capsys):
     monkeypatch.setattr(kinds.platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(kinds, "ENVIRONMENTS", chapters.BOOK / "_build" / "kinds-of-the-tests")
