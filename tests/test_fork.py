@@ -247,6 +247,7 @@ def setting(**changes):
 FORGOTTEN = [
     (setting(author=ORIGINAL["author"].capitalize()), r"_config.yml:2: author is still 'The authors of an older book'; write your own"),
     (setting(institution=""), r"_config.yml:3: institution is empty"),
+    (edit("_config.yml", "institution: Example University\n", ""), r"^_config.yml: institution is empty"),
     (setting(title="An Older Book", based_on=[ORIGINAL]), r"_config.yml:1: title is still 'An Older Book'"),
     (edit("README.md", "# Autumn", "# Spring"), r"README.md:1: says 'Spring Course'; write 'Autumn Course'"),
     (edit("README.md", "# Autumn Course", ""), r"README.md: does not say 'Autumn Course'; write it"),
