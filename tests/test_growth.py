@@ -22,6 +22,12 @@ def test_a_chapter_without_a_plain_paragraph_is_named(tmp_path):
         growth.edit(tmp_path / "a.ipynb")
 
 
+def test_a_sentence_is_added_where_nothing_but_words_changes(tmp_path):
+    nbformat.write(new_notebook(cells=[new_markdown_cell("A heading\n---\n\nText.", id="a"), new_markdown_cell("Text.", id="b")]), tmp_path / "a.ipynb")
+    growth.edit(tmp_path / "a.ipynb")
+    assert [cell.source for cell in nbformat.read(tmp_path / "a.ipynb", as_version=4).cells] == ["A heading\n---\n\nText.", f"Text.{growth.SENTENCE}"]
+
+
 def test_what_each_size_costs_is_printed_and_the_largest_compared_with_the_smallest(monkeypatch, capsys):
     edited, costs = [], iter([(8, 9), (2, 3), (0, 1), (80, 90), (3, 6), (0, 1)])
 
