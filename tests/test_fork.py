@@ -316,7 +316,7 @@ def test_dead_links_and_addresses_that_git_does_not_have_are_told(fork, tmp_path
     assert len(check_fork.launch_addresses(site)) == 3  # Binder, the source, the editor
     page = site / "chapters" / "one.html"
     whole = page.read_text("utf-8")
-    page.write_text(whole + '<a href="two.html">two</a><a href="#nowhere">x</a>', "utf-8")
+    page.write_text(whole + '<a href="two.html">two</a><a href="#nowhere">x</a><a href="#top">up</a>', "utf-8")
     assert check_fork.dead_links(site) == ["chapters/one.html: #nowhere", "chapters/one.html: two.html"]
     page.write_text(whole, "utf-8")
 
