@@ -8,8 +8,9 @@ else
 BIN := .venv/bin
 endif
 READY := .venv/ready
+MUTANTS = $(BIN)/python -m uv tool run --from cosmic-ray==8.7.0
 
-.PHONY: book live live-check pdf epub worksheets key grade test lint audit check check-fork chapter drop links execute kinds bench bench-growth pins clean
+.PHONY: book live live-check pdf epub worksheets key grade test lint audit mutants check check-fork chapter drop links execute kinds bench bench-growth pins clean
 
 book: $(READY)            ## Build the site into _build/html; SOLUTIONS=no builds that for students into _build/students
 	$(BIN)/python tools/build.py --solutions $(SOLUTIONS)
@@ -37,6 +38,15 @@ lint: $(READY)            ## Read code and notebooks for mistakes, in a second
 
 audit: $(READY)           ## Ask whether a pinned version has a known vulnerability (needs a network)
 	$(BIN)/python -m uv tool run pip-audit@2.10.1 --requirement requirements.txt --no-deps --disable-pip --strict --progress-spinner off
+
+mutants: $(READY)         ## Which small mistakes in a module its tests overlook: make mutants MODULE=tools/fold.py TESTS="tests/test_tools.py -k folded" (needs a network)
+	mkdir -p _build
+	printf '[cosmic-ray]\nmodule-path = "%s"\ntest-command = "%s"\ntimeout = 600\nexcluded-modules = []\ndistributor.name = "local"\n' \
+		"$(MODULE)" "$(BIN)/python -m pytest -n0 -x -q $(TESTS)" > _build/mutants.toml
+	$(MUTANTS) cosmic-ray baseline _build/mutants.toml
+	$(MUTANTS) cosmic-ray init --force _build/mutants.toml _build/mutants.sqlite
+	$(MUTANTS) cosmic-ray exec _build/mutants.toml _build/mutants.sqlite
+	$(MUTANTS) cr-report --surviving-only --show-diff _build/mutants.sqlite
 
 check: $(READY)           ## One chapter's own tests, in a minute: make check CHAPTER=topics
 	$(BIN)/python -m pytest chapters/$(CHAPTER).ipynb tests/test_chapters.py tests/test_site.py tests/test_galleries.py tests/test_accessibility.py tests/test_slides.py -k "$(CHAPTER)"

@@ -96,8 +96,37 @@ def test_a_cluster_must_find_the_same_to_the_last_bit(off, monkeypatch, capsys):
     assert "1 worker 6.00 s, 2 workers 3.00 s, 2.00 times as fast (2.00 to 2.00)" in printed and "2.0 s of work in 2 tasks, the longest 1.50 s" in printed
 
 
+def test_fits_on_workers_are_those_of_the_chapter(monkeypatch):
+    seen = []
+    monkeypatch.setattr(bench, "compare_workers", lambda name, *arguments: seen.extend(arguments))
+    bench.fits_on_workers(7)
+    X, models = bench.wind_pair()
+    function, (given, rows), same, repeats = seen
+    assert (function, repeats) == (bench.helpers.fit_all, 7)
+    assert [model.get_params() for model in given] == [model.get_params() for model in models] and np.array_equal(rows, X)
+    fits = [GaussianMixture(1).fit(X[rows]) for rows in (slice(200), slice(200), slice(201))]
+    assert same(fits[:1], fits[1:2]) and not same(fits[:1], fits[2:])
+
+
 def test_densities_on_workers_are_enough_for_two(monkeypatch):
     seen = {}
     monkeypatch.setattr(bench, "compare_workers", lambda name, function, arguments, same, repeats: seen.update(points=arguments[0]))
     bench.densities_on_workers(1)
     assert seen["points"].shape == (20_000, 2) and seen["points"].size * 10_000 > 4 * bench.helpers.kernel_density.TASK
+
+
+@pytest.mark.parametrize("slow", [None, 0, 1, 2, 3, 4, 5])
+def test_the_benchmark_is_red_if_one_of_its_parts_is(slow, monkeypatch, capsys):
+    asked = []
+
+    def part(name, *_):
+        asked.append(name)
+        return len(asked) - 1 != slow
+
+    for name in ("wind_pair", "digits_30"):
+        monkeypatch.setattr(bench, name, lambda name=name: (name, [name]))
+    monkeypatch.setattr(bench, "compare", lambda name, models, X, limit, wanted, repeats: part(name) and (X == "wind_pair") == (limit == 1) and models == [X] and repeats == 3)
+    for name in ("class_densities", "bandwidth_selection", "fits_on_workers", "densities_on_workers"):
+        monkeypatch.setattr(bench, name, lambda repeats, name=name: part(name) and repeats == 3)
+    assert bench.main(3) == (slow is not None)
+    assert len(asked) == 6 and ("All ratios are as wanted." in capsys.readouterr().out) == (slow is None)

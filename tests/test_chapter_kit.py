@@ -34,7 +34,7 @@ parts:
     chapters:
       - file: "chapters/teaching"
 """
-TEACHING = "# Teaching\n\n| Chapter | builds on |\n|---|---|\n| {doc}`eins` | nothing |\n| {doc}`zwei` | {doc}`eins` |\n\nMore.\n"
+TEACHING = "# Teaching\n\n| Chapter | builds on |\n|---|---|\n| {doc}`eins` | nothing |\n| {doc}`drei` | nothing |\n| {doc}`zwei` | {doc}`eins` |\n\nMore.\n"
 
 
 @pytest.fixture
@@ -59,17 +59,20 @@ def files(book):  # noqa: F811
 
 
 def test_a_new_chapter_is_executed_entered_and_passes_every_check(parts):
+    teaching = parts / "chapters" / "teaching.md"
+    teaching.write_text(TEACHING + "\n```{chapter-guide} zwei\nIts class.\n```\n\nThe end.\n")
     status, printed = run(parts, "chapter.py", "new", "vier-2")
     assert status == 0, printed
     path = parts / "chapters" / "vier-2.ipynb"
     assert names(parts) == ["index", "eins", "zwei", "drei", "vier-2", "teaching"]
-    assert "{doc}`zwei` | {doc}`eins` |\n| {doc}`vier-2` | nothing |\n\nMore." in (parts / "chapters" / "teaching.md").read_text()
+    assert "{doc}`zwei` | {doc}`eins` |\n| {doc}`vier-2` | nothing |\n\nMore." in teaching.read_text()
+    assert re.search(r"Its class\.\n```\n\n```\{chapter-guide\} vier-2\n(.+\n|\n)+\*\*What the exercises test\.\*\* \{ref\}`vier-2-1`: .*; .*`vier-2-3`: .*\n```\n\nThe end\.", teaching.read_text())
     assert chapters.faults(path) == []
     page = standard.load(path)
     for check in standard.ALWAYS + standard.HOUSE + standard.HOUSE_OF_A_CHAPTER:
         assert check(page) == [], check.__name__
     assert standard.headings(page)[0] == (1, "Vier 2")
-    assert standard.prerequisite_faults((parts / "chapters" / "teaching.md").read_text(), {"vier-2": " nothing."}) == []
+    assert standard.prerequisite_faults(teaching.read_text(), {"vier-2": " nothing."}) == []
     assert "my-chapter" not in path.read_text("utf-8")
     assert not list(parts.rglob("*.unfinished"))
 
@@ -126,6 +129,11 @@ def test_a_page_is_dropped_with_what_is_below_it_and_a_part_that_is_left_empty(p
     chapter.drop("eins")
     assert names(parts) == ["index", "teaching"]
     assert (parts / "_toc.yml").read_text() == "format: jb-book\nroot: chapters/index\nparts:\n  - caption: Back\n    chapters:\n      - file: \"chapters/teaching\"\n"
+
+
+def test_the_first_page_of_a_part_is_dropped_and_the_part_stays(parts):
+    assert chapter.drop("eins") == []
+    assert (parts / "_toc.yml").read_text() == PARTS.replace("      - file: chapters/eins\n", "")
 
 
 def test_what_still_points_to_a_dropped_page_is_named(parts):

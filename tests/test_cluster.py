@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from bench import Cluster
+from bench import Cluster, on_cluster
 from joblib import parallel_config
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
@@ -86,6 +86,13 @@ def test_the_numbers_are_those_at_home_however_many_workers(cluster, X, n_worker
     after = cluster.client.run(lambda dask_worker: dask_worker.state.transition_counter)
     assert len(before) == n_workers and all(after[worker] > before[worker] for worker in before)  # each has worked
     assert [str(warning.message) for warning in told] == [str(warning.message) for warning in at_home]
+
+
+def test_how_long_each_task_took_is_measured(cluster, X):
+    cluster.work_with(1)
+    fits, seconds, tasks = on_cluster(cluster, helpers.fit_all, MODELS, X)
+    assert_same(fits, helpers.fit_all(MODELS, X, n_jobs=1))
+    assert 0 < max(tasks) <= seconds
 
 
 def test_a_worker_killed_in_the_middle_changes_nothing(cluster, X, tmp_path):

@@ -239,6 +239,7 @@ def test_key_has_solutions_notes_and_a_list(tmp_path, plain):
     assert set(editions.tested()) == {each.label for path in WITH_EXERCISES for each in editions.exercises(path)}
     rows = editions.key_list().splitlines()
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[4:] if row.startswith("| word-dice")] == [exercise.label for exercise in posed]
+    assert "| word-dice-2 | practice | 10 | a posterior under a bent coin | yes | " in "\n".join(rows)
     assert "formula:    0.0061 ⏎ simulation" in next(row for row in rows if row.startswith("| word-dice-1"))
 
 

@@ -247,6 +247,7 @@ def setting(**changes):
 FORGOTTEN = [
     (setting(author=ORIGINAL["author"].capitalize()), r"_config.yml:2: author is still 'The authors of an older book'; write your own"),
     (setting(institution=""), r"_config.yml:3: institution is empty"),
+    (edit("_config.yml", "institution: Example University\n", ""), r"^_config.yml: institution is empty"),
     (setting(title="An Older Book", based_on=[ORIGINAL]), r"_config.yml:1: title is still 'An Older Book'"),
     (edit("README.md", "# Autumn", "# Spring"), r"README.md:1: says 'Spring Course'; write 'Autumn Course'"),
     (edit("README.md", "# Autumn Course", ""), r"README.md: does not say 'Autumn Course'; write it"),
@@ -257,6 +258,8 @@ FORGOTTEN = [
     (edit("pyproject.toml", "autumn", "spring"), r"pyproject.toml:2: says 'spring-course'; write 'autumn-course'"),
     (edit("_toc.yml", "chapters:\n  -", 'parts:\n- caption: "Part I. An older book"\n  chapters:\n  -'), r"_toc.yml:4: 'An Older Book' is the name of the book"),
     (edit("chapters/index.md", "Course\n", "Course\n\nLike An Older Book.\n"), r"chapters/index.md:3: 'An Older Book' is the name"),
+    (edit("README.md", "Based on", "Like"), r"README.md:3: 'An Older Book' is the name"),
+    (edit("CITATION.cff", "authors:", "notes: An Older Book\nauthors:"), r"CITATION.cff:2: 'An Older Book' is the name"),
     (lambda folder: git(folder, "remote remove origin"), r"_config.yml: no repository.url, and no git remote"),
     (setting(repository={"url": "https://github.com/old/book"}), r"repository.url is https://github.com/old/book, but the git remote origin is https://github.com/someone/autumn"),
     (lambda folder: git(folder, "remote set-url origin https://git.example.org/a/b"), r"_config.yml:\d+: where will the site be published\?"),
@@ -313,7 +316,7 @@ def test_dead_links_and_addresses_that_git_does_not_have_are_told(fork, tmp_path
     assert len(check_fork.launch_addresses(site)) == 3  # Binder, the source, the editor
     page = site / "chapters" / "one.html"
     whole = page.read_text("utf-8")
-    page.write_text(whole + '<a href="two.html">two</a><a href="#nowhere">x</a>', "utf-8")
+    page.write_text(whole + '<a href="two.html">two</a><a href="#nowhere">x</a><a href="#top">up</a>', "utf-8")
     assert check_fork.dead_links(site) == ["chapters/one.html: #nowhere", "chapters/one.html: two.html"]
     page.write_text(whole, "utf-8")
 

@@ -22,6 +22,29 @@ def test_a_chapter_without_a_plain_paragraph_is_named(tmp_path):
         growth.edit(tmp_path / "a.ipynb")
 
 
+def test_a_sentence_is_added_where_nothing_but_words_changes(tmp_path):
+    nbformat.write(new_notebook(cells=[new_markdown_cell("A heading\n---\n\nText.", id="a"), new_markdown_cell("Text.", id="b")]), tmp_path / "a.ipynb")
+    growth.edit(tmp_path / "a.ipynb")
+    assert [cell.source for cell in nbformat.read(tmp_path / "a.ipynb", as_version=4).cells] == ["A heading\n---\n\nText.", f"Text.{growth.SENTENCE}"]
+
+
+def test_what_each_size_costs_is_printed_and_the_largest_compared_with_the_smallest(monkeypatch, capsys):
+    edited, costs = [], iter([(8, 9), (2, 3), (0, 1), (80, 90), (3, 6), (0, 1)])
+
+    def grow(folder, size):
+        folder.mkdir()
+        (folder / "_toc.yml").write_text("parts: [{chapters: [{file: chapters/a}, {file: chapters/b}]}]")
+
+    monkeypatch.setattr(growth, "grow", grow)
+    monkeypatch.setattr(growth, "cost", lambda folder: next(costs))
+    monkeypatch.setattr(growth, "edit", lambda path: edited.append(path.relative_to(path.parents[1]).as_posix()))
+    growth.main([2, 20])
+    *_, first, second, last = capsys.readouterr().out.splitlines()
+    assert (first.split(), second.split()) == (["2", "8.0", "9.0", "2.0", "3.0", "0.0", "1.0"], ["20", "80.0", "90.0", "3.0", "6.0", "0.0", "1.0"])
+    assert last == "A changed sentence costs 1.50 times as much in 20 chapters as in 2; by the clock 2.00 times."
+    assert edited == ["chapters/b.ipynb"] * 2
+
+
 def contents(site):
     return {path.relative_to(site).as_posix(): path.read_bytes() for path in site.rglob("*") if path.is_file()}
 

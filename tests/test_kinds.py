@@ -45,24 +45,32 @@ def test_a_kernel_sees_the_processor_of_its_kind(tmp_path, kind, core, threads, 
     if reason := kinds.impossible(kind):
         assert kind != "no AVX" or "x86-64" in reason
         return  # what cannot be simulated here is a kind of its own, tested below
-    assert executed(tmp_path, kind, WHO) == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}"]
+    assert executed(tmp_path, kind, WHO, "import os\nprint(os.getcwd())") == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}", str(tmp_path)]
 
 
 def test_disturbed_numbers_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
     code = """
+import io
 import numpy as np
+import pandas as pd
 from sklearn.datasets import load_digits
 from sklearn.mixture import GaussianMixture
 drawn, pixels = np.random.default_rng(0).normal(size=(100, 2)), load_digits().data
 mixture = GaussianMixture(1).fit(drawn)
 print(*drawn[0].tolist(), (pixels == pixels.round()).all(), mixture.means_[0, 0], drawn[:, 0].mean())
-print(np.random.default_rng(0).permutation(5), sorted(name for name in globals() if "disturb" in name))
+rng = np.random.default_rng(0)
+print(np.random.default_rng(rng) is rng, rng.permutation(5), sorted(name for name in globals() if "disturb" in name))
+table = pd.read_csv(io.StringIO("name,flow\\na,1.5\\nb,1.5\\nc,2.5"))
+print((table.flow / [1.5, 1.5, 2.5] - 1).abs().min(), table.flow[0] == table.flow[1], *table.name)
 """
     first, second, whole, mean, of_rows = executed(tmp_path, "disturbed", code)[0].splitlines()[0].split()
     plain = np.random.default_rng(0).normal(size=(100, 2))[0]
     assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12
     assert whole == "True" and 0 < abs(float(mean) / float(of_rows) - 1) < 1e-9
-    assert executed(tmp_path, "disturbed", code)[0].splitlines()[1] == f"{np.random.default_rng(0).permutation(5)} []"
+    _, kept, table = executed(tmp_path, "disturbed", code)[0].splitlines()
+    assert kept == f"True {np.random.default_rng(0).permutation(5)} []"
+    of_table, *as_told = table.split()
+    assert 0 < float(of_table) <= 1.001e-12 and as_told == ["True", "a", "b", "c"]
     with_whole_numbers = code + "mixture.score_samples([[1, 2]])"
     found = executed(tmp_path, "disturbed", with_whole_numbers, raises=True)
     assert "give it floats" in found
@@ -77,6 +85,7 @@ STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_resu
         (STORED, ""),
         ([new_output("stream", text="one\ntwo 1.50\n"), STORED[1]], "stdout, line 2, column 7\n    now:    two 1.50\n    stored: two 1.49"),
         (STORED[:1], "1 output(s), 2 stored; the first of the odd ones: {'text/plain': 'a'"),
+        ([STORED[0], new_output("execute_result", data={"text/plain": "a"})], "text/html, line 1, column 1\n    now:    (nothing)\n    stored: <b>"),
         ([STORED[0], new_output("error", ename="ValueError", evalue="no", traceback=[])], "error, line 1, column 1\n    now:    ValueError: no"),
         ([STORED[0], new_output("display_data", data={**STORED[1].data, "image/png": "aGk="})], "a figure, and none is stored"),
     ],
@@ -84,6 +93,20 @@ STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_resu
 def test_a_cell_that_differs_is_told_with_both_values(actual, told):
     found = kinds.difference(actual, STORED, figures=True)
     assert found.startswith(told) if told else found == ""
+
+
+def test_each_cell_that_differs_and_each_chapter_that_ends_early_is_named_and_counted(tmp_path, monkeypatch, capsys):
+    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=STORED, execution_count=1) for _ in range(4)]), tmp_path / "eins.ipynb")
+
+    async def outputs(*_):
+        return {1: STORED, 2: STORED[1:], 3: STORED[1:]}, "its kernel died"
+
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setattr(kinds, "outputs", outputs)
+    assert asyncio.run(kinds.run("disturbed", [tmp_path / "eins.ipynb"])) == (3, 4)
+    ended, *cells = [line for line in capsys.readouterr().out.splitlines() if line.startswith("disturbed: ")]
+    assert ended == "disturbed: eins.ipynb: its kernel died"
+    assert [cell.rpartition(": ")[0] for cell in cells] == ["disturbed: eins.ipynb, cell 2", "disturbed: eins.ipynb, cell 3"]
 
 
 def test_what_cannot_be_had_is_named_and_the_others_still_run(monkeypatch, capsys):

@@ -5,8 +5,11 @@ import json
 import os
 import re
 import shutil
+import tarfile
 import time
+import zipfile
 
+import build
 import chapters
 import kinds
 import live
@@ -18,6 +21,7 @@ from conftest import Handler
 from filelock import FileLock
 from test_accessibility import OF_COLOR, faults, faults_of_color
 from test_site import not_once
+from test_tools import book  # noqa: F401
 
 PAGE = "chapters/word-dice.html"
 #: A chapter of each part, and the cell up to which it is run: its short ones.
@@ -154,6 +158,68 @@ def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
     (wrong / first).write_text("something else")
     with pytest.raises(live.Missing, match=f"{first} .* sha256"):
         live.fetch([str(wrong)])
+
+
+def test_what_is_packed_has_its_place_and_what_is_left_out_stays_out(tmp_path, monkeypatch):
+    places = {"python_stdlib.zip": "stdlib", "openblas-0.3.zip": "usr/lib", "numpy-2-cp312.whl": live.PACKAGES}
+    for name in places:
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            archive.mkdir("a")
+            for inside in ("module.py", "tests/test_module.py"):
+                archive.writestr(f"a/{inside}", f"of {name}")
+    files = [{"name": name} for name in [*places, "pyodide.mjs"]]
+    monkeypatch.setattr(live, "LOCK", {"files": files, "left_out": ["*/tests/*"], "from_here": ["threadpoolctl"]})
+    collected = dict(live.collect(tmp_path))
+    assert collected.pop(f"{live.PACKAGES}/threadpoolctl.py").startswith(b'"""threadpoolctl')
+    assert {path: data.decode() for path, data in collected.items() if "threadpoolctl" not in path} == {f"{place}/a/module.py": f"of {name}" for name, place in places.items()}
+    assert not [path for path in collected if path.endswith(".pyc")]
+
+
+def test_a_site_is_given_its_live_part_once(book, tmp_path):  # noqa: F811
+    site, ready = tmp_path / "site", tmp_path / "ready"
+    for folder in (site / "chapters", ready):
+        folder.mkdir(parents=True)
+    (ready / "packages.bin").write_bytes(bytes(2_600_000))
+    page = site / "chapters" / "eins.html"
+    page.write_text("<html><head></head><body><article>\n<h1>Größe</h1><p>Text</p></article></body></html>", "utf-8")
+    assert live.assemble(site, ready) == "3 MB"
+    text = page.read_text("utf-8")
+    assert re.search('<h1>Größe</h1><div class="live-bar" data-live="eins">.*Fetches 3 MB of Python.*</div><p>Text</p>', text)
+    [python], [own], [scripts] = (list(site.glob(f"live/{role}-*")) for role in ("python", "book", "page"))
+    assert f'href="../live/{scripts.name}/live.css"' in text and f'src="../live/{scripts.name}/start.js"></script>{live.NO_SCRIPT}</head>' in text
+    told = json.loads((scripts / "files.json").read_text())
+    fetched = [python / "packages.bin", own / "book.bin"]
+    assert told["python"] == python.name and re.search(r"\bnumpy [\d.]+, ", told["versions"])
+    assert told["files"] == [[f"{path.parent.name}/{path.name}", path.stat().st_size, live.digest(path.read_bytes())] for path in fetched]
+    assert json.loads((scripts / "chapters.json").read_text()) == {"eins": {"notebook": "eins.ipynb", "checks": {}}}
+    with tarfile.open(own / "book.bin") as archive:
+        helpers = {f"book/helpers/{path.name}" for path in (book / "helpers").iterdir()}
+        assert set(archive.getnames()) == {"book/checks.py", *helpers}, "the table is neither packed nor a reader's own"
+    assert (site / "offline.js").exists() and not (scripts / "offline.js").exists()
+    before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
+    live.assemble(site, ready)
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+
+
+def test_make_live_says_what_it_lacks_and_where_the_site_is(book, monkeypatch, capsys):  # noqa: F811
+    asked = []
+
+    def fetch(mirrors):
+        asked.append(mirrors)
+        if len(mirrors) == len(live.LOCK["mirrors"]):
+            raise live.Missing("No numpy")
+
+    monkeypatch.setattr(build, "SITE", book / "_build" / "html")
+    monkeypatch.setattr(live, "fetch", fetch)
+    monkeypatch.setattr(live, "compile_all", lambda fetched: "ready")
+    monkeypatch.setattr(live, "assemble", lambda site, ready, with_solutions: f"{site.name}, {ready}, {with_solutions}")
+    assert live.main([]) == "There is no site yet: make book"
+    assert live.main(["--solutions", "no"]) == "There is no site yet: make book SOLUTIONS=no"
+    for name in ("html", "students"):
+        (book / "_build" / name).mkdir(parents=True)
+    assert live.main([]) == "No numpy" and asked == [live.LOCK["mirrors"]]
+    assert live.main(["--runtime", "here", "--solutions", "no"]) is None and asked[1] == ["here", *live.LOCK["mirrors"]]
+    assert "(students, ready, False)" in (said := capsys.readouterr().out) and said.endswith("--directory _build/students\n")
 
 
 @pytest.mark.parametrize("chapter", SHORT)

@@ -20,6 +20,7 @@ from PIL import Image
 import chapters
 import epub
 import manuscript
+from pdf import find_chromium
 from test_tools import METADATA, ROOT, copy_tools, run
 
 SETTINGS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
@@ -145,6 +146,16 @@ def pages(printed):
     document = pypdfium2.PdfDocument(printed)
     yield [page.get_textpage().get_text_bounded().replace("\r\n", "\n") for page in document]
     document.close()
+
+
+def test_chromium_is_the_one_that_is_named_or_the_systems(monkeypatch):
+    there = ["mine", "chromium", "chromium-browser", "google-chrome"]
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in there else None)
+    monkeypatch.setenv("CHROMIUM", "mine")
+    while there:
+        assert find_chromium() == f"/bin/{there[0]}"
+        del there[0]
+    assert find_chromium() is None
 
 
 def test_front_pages_name_author_subtitle_and_licence(pages):

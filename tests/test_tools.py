@@ -387,6 +387,22 @@ def test_a_build_goes_on_from_the_last_where_plain_words_alone_have_changed(book
     assert build.skeleton(chapter(book).read_text("utf-8")) != before
 
 
+def test_another_version_of_a_package_makes_another_site(book, tmp_path, monkeypatch):
+    before = build.made_of({"files": {}, "skeletons": {}})
+    assert build.changes(before, build.made_of(before)) == (set(), True)
+    (tmp_path / "installed" / "numpy-0.0.dist-info").mkdir(parents=True)
+    monkeypatch.syspath_prepend(tmp_path / "installed")
+    assert build.changes(before, build.made_of(before)) == ({"around"}, False)
+
+
+def test_the_tests_are_no_part_of_a_site_and_a_folder_of_that_name_elsewhere_is(book):
+    before = build.made_of({"files": {}, "skeletons": {}})
+    for folder in (book / "tests", book / "data" / "tests"):
+        folder.mkdir()
+        (folder / "more.csv").write_text("1\n")
+    assert build.changes(before, build.made_of(before)) == ({"data/tests/more.csv"}, False)
+
+
 @pytest.mark.parametrize("directive", ["glossary", "figure", "note"])
 def test_words_that_other_pages_show_are_no_plain_words(directive):
     def notebook(words):
@@ -403,11 +419,15 @@ def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tm
     notebook.cells += [new_markdown_cell("```{solution-end}\n```")]
     nbformat.write(notebook, path)
     before = path.read_bytes()
-    status, printed = run(book, "fold.py", tmp_path / "lab")
+    lab = tmp_path / "home" / "lab"
+    status, printed = run(book, "fold.py", lab)
     assert status == 0, printed
     assert path.read_bytes() == before
-    *same, start, code, end = chapters.read(tmp_path / "lab" / path.name).cells
+    *same, start, code, end = chapters.read(lab / path.name).cells
     assert same == chapters.read(path).cells[:-3]
     assert (start.source, start.metadata) == ("#### Solution", {"jp-MarkdownHeadingCollapsed": True})
     assert code.metadata["jupyter"] == {"source_hidden": True}
     assert (end.source, end.metadata) == ("#### Back to the chapter", {})
+    status, printed = run(book, "fold.py")  # on Binder, where they are
+    assert status == 0, printed
+    assert path.read_bytes() == (lab / path.name).read_bytes()

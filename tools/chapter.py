@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 ROW = re.compile(r"^\| \{doc\}`[\w-]+` \|[^|\n]*\|\n", re.MULTILINE)  # of the table for teachers: what builds on what
 
 CLASS = re.compile(r"^```\{chapter-guide\}.*?^```\n", re.MULTILINE | re.DOTALL)  # of the guide for teachers
-NEW_CLASS = """\
+NEW_CLASS = """
 ```{{chapter-guide}} {name}
 **90 minutes:** the text, aloud (60); the exercises (30).
 
