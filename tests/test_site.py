@@ -14,6 +14,7 @@ import book_theme
 import chapters
 import check_fork
 import formulas
+import lxml.html
 import pytest
 import standard
 from conftest import ALL_SECTIONS, PAGES
@@ -117,27 +118,44 @@ def with_knobs(site, pages):
     return found
 
 
-def seen(knob):
-    """Return which positions of a knob are seen, by readers and by screen readers."""
-    return knob.locator(".knob-position").evaluate_all(
-        "all => all.flatMap((each, number) => (each.checkVisibility({ visibilityProperty: true }) ? [number] : []))"
-    )
+#: Returns of a knob which positions are seen, by readers and by screen readers; whether its controls are; where its slider stands
+#: and what that says; the caption and the picture's words of each position; and how high the page is.
+STATE = """(knob) => {
+    const seen = (each) => each.checkVisibility({ visibilityProperty: true }), slider = knob.querySelector("input");
+    const positions = [...knob.querySelectorAll(".knob-position")];
+    return {
+        seen: positions.flatMap((each, number) => (seen(each) ? [number] : [])),
+        controls: seen(knob.querySelector(".knob-controls")),
+        start: Number(slider.getAttribute("value")),
+        value: slider.valueAsNumber,
+        told: slider.getAttribute("aria-valuetext"),
+        captions: positions.map((each) => each.querySelector("figcaption").textContent),
+        alts: positions.map((each) => each.querySelector("img").alt),
+        height: document.documentElement.scrollHeight,
+    };
+}"""
 
 
-def test_page_and_knobs_read_without_scripts(visit, pages, with_knobs):
+def test_page_and_knobs_read_without_scripts(visit, site, pages, with_knobs):
+    """Seen in a browser where something could be hidden: positions of a knob, a solution."""
     for page in pages:
+        article = lxml.html.parse(site / page, lxml.html.HTMLParser(encoding="utf-8")).find(".//article")
+        assert "```" not in article.text_content(), f"{page} shows a directive as text"
+        assert article.find(".//h1") is not None
+        if page not in with_knobs and not article.find_class("solution"):
+            continue
         opened = visit(page, java_script_enabled=False)
         assert opened.locator("article h1").is_visible()
-        assert "```" not in opened.locator("article").text_content(), f"{page} shows a directive as text"
         parts = opened.locator(".solution > *")
         assert parts.evaluate_all("all => all.filter((each) => !each.checkVisibility({ visibilityProperty: true })).length") == 0
         knobs = opened.locator(".knob").all()
         assert bool(knobs) == (page in with_knobs)
         for knob in knobs:
-            assert seen(knob) == list(range(knob.locator(".knob-position").count()))
+            state = knob.evaluate(STATE)
+            assert state["seen"] == list(range(len(state["captions"])))
             places = knob.locator(".knob-position").evaluate_all("all => all.map((each) => each.getBoundingClientRect().toJSON())")
             assert all(upper["bottom"] <= lower["top"] for upper, lower in zip(places, places[1:]))
-            assert not knob.locator(".knob-controls").is_visible()
+            assert not state["controls"]
 
 
 def test_knobs_are_turned_by_keys_mouse_and_touch_move_nothing_else_and_stand_on_paper(visit, with_knobs):
@@ -147,34 +165,33 @@ def test_knobs_are_turned_by_keys_mouse_and_touch_move_nothing_else_and_stand_on
         opened.evaluate("Promise.allSettled([...document.images].map((image) => ((image.loading = 'eager'), image.decode())))")
         height = opened.evaluate("document.documentElement.scrollHeight")
         opened.emulate_media(media="print")
-        for knob in opened.locator(".knob").all():
-            assert seen(knob) == [int(knob.locator("input").get_attribute("value"))]
-            assert not knob.locator(".knob-controls").is_visible()
+        for state in (knob.evaluate(STATE) for knob in opened.locator(".knob").all()):
+            assert state["seen"] == [state["start"]]
+            assert not state["controls"]
         opened.emulate_media(media="screen")
         for knob in opened.locator(".knob").all():
             slider, back, forward = knob.locator("input"), knob.get_by_label("Back"), knob.get_by_label("Forward")
-            captions = knob.locator("figcaption").all_text_contents()
-            last = len(captions) - 1
 
             def stands_at(position):
-                assert seen(knob) == [position]
-                assert slider.input_value() == str(position)
-                assert slider.get_attribute("aria-valuetext") == captions[position]
-                assert knob.locator("img").nth(position).get_attribute("alt").endswith(captions[position])
+                state = knob.evaluate(STATE)
+                assert (state["seen"], state["value"], state["told"]) == ([position], position, state["captions"][position])
+                assert state["alts"][position].endswith(state["told"])
+                assert state["height"] == height
 
+            last = knob.locator(".knob-position").count() - 1
             assert knob.get_by_label(knob.locator("label").text_content()).get_attribute("type") == "range"
             stands_at(int(slider.get_attribute("value")))
+            slider.focus()
             for key, position in {"Home": 0, "ArrowRight": 1, "ArrowUp": 2, "ArrowLeft": 1, "End": last, "PageUp": last}.items():
-                slider.press(key)
+                opened.keyboard.press(key)
                 stands_at(position)
-                assert opened.evaluate("document.documentElement.scrollHeight") == height
             back.click()
             stands_at(last - 1)
             forward.tap()
             stands_at(last)
             forward.press("Enter")
             stands_at(last)
-            assert knob.locator("output").text_content() == captions[last]
+            assert knob.locator("output").text_content() == knob.locator("figcaption").last.text_content()
             box = slider.bounding_box()
             assert min(box["height"], *(button.bounding_box()[side] for button in (back, forward) for side in ("width", "height"))) >= 44
             slider.click(position={"x": 2, "y": box["height"] / 2})
