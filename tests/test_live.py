@@ -194,7 +194,7 @@ def test_a_site_is_given_its_live_part_once(book, tmp_path):  # noqa: F811
     assert json.loads((scripts / "chapters.json").read_text()) == {"eins": {"notebook": "eins.ipynb", "checks": {}}}
     with tarfile.open(own / "book.bin") as archive:
         helpers = {f"book/helpers/{path.name}" for path in (book / "helpers").iterdir()}
-        assert set(archive.getnames()) == {"book/checks.py", *helpers}, "the table is neither packed nor a reader's own"
+        assert set(archive.getnames()) == {"book/kernel.py", "book/checks.py", *helpers}, "the table is neither packed nor a reader's own"
     assert (site / "offline.js").exists() and not (scripts / "offline.js").exists()
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     live.assemble(site, ready)
