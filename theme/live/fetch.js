@@ -1,8 +1,8 @@
-// All that Python needs, fetched from the site and kept in the browser: a worker of worker.js, so that it unzips and keeps beside
-// Python. It tells what is fetched, and at the end { python, files } or { failed }; and is given Python's memory, to keep it.
+// All that Python needs, fetched from the site and kept in the browser: a worker of worker.js, so that it unzips beside what
+// goes on there, and its own memory goes when it has done. It tells what is fetched, and at the end { python, files } or { failed }.
 const here = new URL("..", import.meta.url); // the folder `live` of the site
 const kept = "live"; // the cache in which a second visit finds everything
-const started = new URL("started", import.meta.url).href; // there: Python's memory when it had started; no such file is on the site
+const started = new URL("started", import.meta.url).href; // there: Python's memory when it had started, which worker.js has put there; no such file is on the site
 const opened = self.caches?.open(kept).catch(() => undefined); // storage may be forbidden, or not safe here
 const say = (message, moved = []) => self.postMessage(message, moved);
 
@@ -52,7 +52,7 @@ async function forgetOthers(folders) {
   const cache = await opened;
   for (const { url } of (await cache?.keys()) ?? []) {
     const [, folder] = url.split(here.href);
-    if (folder && /^\w+-[0-9a-f]{10}\//.test(folder) && !folders.includes(folder.split("/")[0])) cache.delete(url);
+    if (folder && /^\w+-[0-9a-f]{10}\//.test(folder) && !folders.includes(folder.split("/")[0])) await cache.delete(url);
   }
 }
 
@@ -71,16 +71,11 @@ async function fetchAll() {
   const progress = (bytes, name) => say({ loaded: (loaded += bytes), total, name });
   const files = {};
   await Promise.all([
+    forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]),
     earlier().then((memory) => (files.memory = memory)),
     ...listed.files.map(async (file) => (files[file[0].replace(/.*\/|\.bin$/g, "")] = await fetchChecked(file, progress))),
   ]);
   say({ python: new URL(`${listed.python}/`, here).href, files }, Object.values(files).flatMap((bytes) => bytes?.buffer ?? []));
-  forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]);
 }
 
 fetchAll().catch((error) => say({ failed: error instanceof Told ? error.message : `Python did not arrive (${error.message}). Reload the page when you are online, and try again; what you typed stays.` }));
-
-self.onmessage = async ({ data: memory }) => {
-  const headers = { "User-Agent": navigator.userAgent, Size: memory.length };
-  (await opened)?.put(started, new Response(memory, { headers })).catch(() => {}); // without it the next start takes longer, that is all
-};

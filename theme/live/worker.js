@@ -3,6 +3,8 @@
 // What its name lists is imported at once, because the page's cells will ask for it.
 const say = (message) => self.postMessage(message);
 const plainFetch = self.fetch; // Pyodide gets another one below
+const opened = self.caches?.open("live").catch(() => undefined); // what the browser keeps: see fetch.js
+const started = new URL("started", import.meta.url).href; // there, Python's memory when it had started
 const lastLine = (error) => String(error?.message ?? error).trim().split("\n").pop();
 
 class Told extends Error {} // its message is for the reader as it stands
@@ -43,6 +45,7 @@ const fetched = new Promise((done, failed) => {
 
 async function start() {
   const { python: folder, files } = await fetched;
+  store.terminate();
   say({ starting: true });
   // Pyodide asks for its files by itself: it is given those that were checked. Its scripts are modules, fetched as such.
   self.fetch = async (address, settings) => {
@@ -63,18 +66,22 @@ async function start() {
       create({ INITIAL_MEMORY: 176 * 2 ** 20, ...settings, preRun: [...settings.preRun, (module) => void prepare(module).catch(failed)] });
     loadPyodide({ indexURL: folder, _makeSnapshot: true, _loadSnapshot: files.memory }).then(done, failed);
   });
+  const putBack = !!files.memory;
+  for (const name in files) delete files[name]; // what was made of them stays, not they: 0.3 GB
+  delete python._api.config._loadSnapshot;
   python.FS.mkdirTree("/book/chapters");
   python.FS.chdir("/book/chapters");
   const { wasmTable } = python._module;
   const laid = wasmTable.length;
-  if (!files.memory) python.runPython("import sys; sys.path.insert(0, '/book')");
+  if (!putBack) python.runPython("import sys; sys.path.insert(0, '/book')");
   const kernel = python.pyimport("kernel");
   const renewed = kernel.prepare(self.name);
-  if ((renewed || !files.memory) && wasmTable.length === laid) { // else what was loaded just now might lie elsewhere the next time
+  if ((renewed || !putBack) && wasmTable.length === laid) { // else what was loaded just now might lie elsewhere the next time
     const memory = python.makeMemorySnapshot();
-    store.postMessage(memory, [memory.buffer]); // it is kept, and put back by the next start
+    const headers = { "User-Agent": navigator.userAgent, Size: memory.length };
+    const kept = new Response(new Blob([memory]), { headers }); // a blob is the browser's to hold, not this page's
+    opened?.then((cache) => cache?.put(started, kept)).catch(() => {}); // without it the next start takes longer, that is all
   }
-  for (const name in files) delete files[name]; // what was made of them stays, not they
   kernel.tell = (output) => say({ output });
   kernel.wake();
   return { run: kernel.run, check: kernel.check };
@@ -84,7 +91,7 @@ const kernel = start();
 kernel.then(
   () => say({ ready: true }),
   async (error) => {
-    if (!(error instanceof Told)) await self.caches?.open("live").then((kept) => kept.delete(new URL("started", import.meta.url).href)).catch(() => {}); // should it be to blame
+    if (!(error instanceof Told)) await opened?.then((cache) => cache?.delete(started)); // should it be to blame
     say({ failed: error instanceof Told ? error.message : `Python did not start (${lastLine(error)}). Reload the page and try again; if it stays so, another browser may do.` });
   },
 );
