@@ -9,7 +9,7 @@ const lastLine = (error) => String(error?.message ?? error).trim().split("\n").p
 
 class Told extends Error {} // its message is for the reader as it stands
 
-// Put an archive's files into Python's file system without copying them: each is a view of the archive. Return their paths.
+// Put an archive's files into Python's file system; return their paths. Compiled modules are views of the archive, which goes with them.
 function unpack(tar, FS) {
   const text = (from, length) => new TextDecoder().decode(tar.subarray(from, from + length)).replace(/\0.*$/s, "");
   const paths = [];
@@ -18,7 +18,8 @@ function unpack(tar, FS) {
     const path = `/${prefix && `${prefix}/`}${text(at, 100)}`;
     const size = parseInt(text(at + 124, 12), 8);
     FS.mkdirTree(path.slice(0, path.lastIndexOf("/")));
-    FS.writeFile(path, tar.subarray(at + 512, at + 512 + size), { canOwn: true });
+    const data = tar.subarray(at + 512, at + 512 + size);
+    FS.writeFile(path, path.endsWith(".so") ? data : data.slice(), { canOwn: true });
     paths.push(path);
     at += 512 + 512 * Math.ceil(size / 512);
   }
@@ -27,12 +28,13 @@ function unpack(tar, FS) {
 
 // Load all compiled modules, in the order of the archive and before Python itself: so they lie at the same place every time, and
 // Python's memory can be kept and put back. All at once is faster, too, than one by one when Python asks for them.
-async function loadModules({ API, LDSO, getFunctionAddress, addFunction, reportUndefinedSymbols }, paths) {
+async function loadModules({ API, FS, LDSO, getFunctionAddress, addFunction, reportUndefinedSymbols }, paths) {
   await API.loadDynlib("/usr/lib/libopenblas.so", false); // SciPy's modules name it, and would not find it there
   for (const path of paths.filter((path) => path.endsWith(".so"))) {
     await API.loadDynlib(path, false);
     for (const [name, begin] of Object.entries(LDSO.loadedLibsByName[path].exports))
       if (name.startsWith("PyInit_") && !getFunctionAddress(begin)) addFunction(begin, begin.sig);
+    FS.truncate(path, 0); // Python only looks whether it is there
   }
   reportUndefinedSymbols();
 }
