@@ -318,3 +318,20 @@ def test_a_table_of_its_own_makes_its_readers_stale_and_is_what_they_load(book, 
     assert not chapters.faults(test_tools.chapter(book))
     (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,5\n")
     assert chapters.faults(test_tools.chapter(book))
+
+
+@pytest.mark.parametrize(("rows", "said"), [
+    (["1,2,7", "3,4,7"], "left out columns that hold one value only: ['valve'] (eins)"),
+    (["1,2,7", "200000,4,8"], "counted in another unit: 'flow' in 1e3 (eins)"),
+    (["1,2,7"], "this chapter needs at least 2 columns that vary, and 2 rows without a gap in them. The table has 0 such columns: []. (eins)"),
+])  # fmt: skip
+def test_what_a_table_lacks_is_told_before_a_chapter_takes_its_minutes(book, monkeypatch, rows, said):  # noqa: F811
+    test_tools.write(book, "import helpers\nhelpers.load_table(columns=2, rows=2)", "print('ran')")
+    before = test_tools.chapter(book).read_bytes()
+    dated = "".join(f"2020-01-01 0{hour}:00,{row}\n" for hour, row in enumerate(rows))
+    (book / "data" / "own_table.csv").write_text(f"Date,flow,heat,valve\n{dated}")
+    monkeypatch.setenv("PYTHONPATH", str(book))
+    status, printed = run(book, "execute.py")
+    assert status == 1 and printed.startswith(f"data/own_table.csv: {said}\nNo chapter was executed"), printed
+    assert "Change data/own_table.csv, then run `make execute` again" in printed
+    assert test_tools.chapter(book).read_bytes() == before

@@ -14,11 +14,10 @@ from nbval_figures import ONE_PROCESS
 import chapters
 import own_table
 import standard
+from execute import CALL
 from helpers import load_table
 from helpers.tables import WIND_FARM
 
-#: How a chapter asks for its table; the parentheses hold what it needs.
-CALL = re.compile(r"helpers\.load_table\(((?:\w+=\d+(?:, )?)*)\)")
 READERS = [path for path in chapters.notebooks() if CALL.search(path.read_text("utf-8"))]
 CALLED = {path: re.findall(r"(\w+)=(\d+)", CALL.search(path.read_text("utf-8"))[1]) for path in READERS}
 NEEDS = {path: {name: int(number) for name, number in called} for path, called in CALLED.items()}

@@ -8,7 +8,9 @@ import asyncio
 import base64
 import io
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,9 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from tqdm import tqdm
 
 import chapters
+
+#: How a chapter asks for the book's table; the parentheses hold what it needs of it.
+CALL = re.compile(r"helpers\.load_table\(((?:\w+=\d+(?:, )?)*)\)")
 
 
 def in_one_piece(outputs):
@@ -113,6 +118,38 @@ async def main(paths):
     return sum(faults, [])
 
 
+def faults_of_the_table(paths):
+    """Return what the chapters would say against the book's own table, each sentence with those that would say it.
+
+    It is asked before they run: they take minutes, and a page with a warning is not published.
+    """
+    if not chapters.own_table.in_use():
+        return []
+    from helpers.tables import book_table, load_table  # only here: they take a second
+
+    table, found = book_table(), {}
+    for path in paths:
+        asked = CALL.findall("\n".join(cell.source for _, cell in chapters.code_cells(chapters.read(path))))
+        for needs in dict.fromkeys(asked):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                try:
+                    load_table(table, **{name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", needs)})
+                    sentences = [str(warning.message) for warning in told]
+                except ValueError as error:
+                    sentences = [str(error)]
+            for sentence in sentences:
+                found.setdefault(sentence, []).append(path.stem)
+    if not found:
+        return []
+    return [
+        *(f"data/{sentence} ({', '.join(dict.fromkeys(names))})" for sentence, names in found.items()),
+        f"No chapter was executed, for the book has no page with a warning. Change data/{table.name}, then run `make execute` again: write a column "
+        "that is counted in another unit in that unit yourself, under a name that says so, and delete one that holds one value only; "
+        "a chapter that needs more than your table has is left out by `make drop NAME=…`.",
+    ]
+
+
 def settle_environment():
     """Set what kernels are started with."""
     # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
@@ -132,6 +169,8 @@ if __name__ == "__main__":
         if not stale:
             print("Nothing to execute: the outputs of every chapter are current.")
             sys.exit()
+        if faults := faults_of_the_table(stale):
+            sys.exit("\n".join(faults))
         sys.exit("\n".join(asyncio.run(main(stale))) or 0)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
