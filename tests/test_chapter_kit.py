@@ -255,7 +255,8 @@ def test_marked_lines_are_shown_with_the_wind_farm_alone():
     assert [page.cells[1].metadata["mystnb"]["image"]["alt"] for page in (farm, own)] == ["Two humps.", own_table.UNTOLD]
     assert farm.cells[2].source == own.cells[2].source == f"x = '{own_table.MARK}'"
     assert farm.cells[3].outputs and "remove-cell" not in farm.cells[3].metadata["tags"]
-    assert not own.cells[3].outputs and "remove-cell" in own.cells[3].metadata["tags"]
+    assert not own.cells[3].outputs and own.cells[3].metadata["tags"] == ["hide-input", own_table.TAG, "remove-cell"]
+    assert own_table.as_shown(own, own=True).cells[3].metadata["tags"] == ["hide-input", own_table.TAG, "remove-cell"]
     begins = "the code that begins with `blades = table['pitch']`"
     assert list(own_table.marked(marked_notebook())) == [(1, "On the farm: 1.5."), (1, "- an item"), (2, "Two humps."), (4, begins)]
     plain = new_notebook(cells=[new_markdown_cell("Says  \nso.", metadata={"given": ["1.5"]})])
