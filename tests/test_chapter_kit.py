@@ -334,5 +334,14 @@ def test_what_a_table_lacks_is_told_before_a_chapter_takes_its_minutes(book, mon
     monkeypatch.setenv("PYTHONPATH", str(book))
     status, printed = run(book, "execute.py")
     assert status == 1 and printed.startswith(f"data/own_table.csv: {said}\nNo chapter was executed"), printed
-    assert "Change data/own_table.csv, then run `make execute` again" in printed
+    assert "change data/own_table.csv, then run `make execute` again" in printed
     assert test_tools.chapter(book).read_bytes() == before
+
+
+def test_what_a_chapter_says_against_the_table_when_it_runs_is_told_with_what_to_do(book, monkeypatch):  # noqa: F811
+    test_tools.write(book, "import helpers\nimport warnings", "helpers.load_table(columns=2, rows=2)\nwarnings.warn('it rests at 0')")
+    monkeypatch.setenv("PYTHONPATH", str(book))
+    assert "change data/" not in run(book, "execute.py", test_tools.chapter(book))[1]  # the wind farm is nobody's to change
+    (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,4\n")
+    status, printed = run(book, "execute.py")
+    assert status == 1 and "cell 3: printed a warning" in printed and "change data/own_table.csv, then run `make execute` again" in printed, printed

@@ -20,6 +20,7 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from tqdm import tqdm
 
 import chapters
+import own_table
 
 #: How a chapter asks for the book's table; the parentheses hold what it needs of it.
 CALL = re.compile(r"helpers\.load_table\(((?:\w+=\d+(?:, )?)*)\)")
@@ -123,7 +124,7 @@ def faults_of_the_table(paths):
 
     It is asked before they run: they take minutes, and a page with a warning is not published.
     """
-    if not chapters.own_table.in_use():
+    if not own_table.in_use():
         return []
     from helpers.tables import book_table, load_table  # only here: they take a second
 
@@ -140,14 +141,18 @@ def faults_of_the_table(paths):
                     sentences = [str(error)]
             for sentence in sentences:
                 found.setdefault(sentence, []).append(path.stem)
-    if not found:
-        return []
-    return [
-        *(f"data/{sentence} ({', '.join(dict.fromkeys(names))})" for sentence, names in found.items()),
-        f"No chapter was executed, for the book has no page with a warning. Change data/{table.name}, then run `make execute` again: write a column "
-        "that is counted in another unit in that unit yourself, under a name that says so, and delete one that holds one value only; "
-        "a chapter that needs more than your table has is left out by `make drop NAME=…`.",
-    ]
+    told = [f"data/{sentence} ({', '.join(dict.fromkeys(names))})" for sentence, names in found.items()]
+    return told and [*told, "No chapter was executed.", what_to_change()]
+
+
+def what_to_change():
+    """Return what to do where chapters warn of the book's own table, or stop at it."""
+    return (
+        f"The book has no page with a warning or an error. Where one is about your table, change data/{next(own_table.DATA.glob('own_table.*')).name}, "
+        "then run `make execute` again: write a column that is counted in another unit in that unit yourself, under a name that says so; "
+        "delete one that holds one value only; most chapters take the first two columns, so put none there that often rests at one value, "
+        "and no two that say the same; a chapter that needs more than the table has is left out by `make drop NAME=…`."
+    )
 
 
 def settle_environment():
@@ -171,6 +176,9 @@ if __name__ == "__main__":
             sys.exit()
         if faults := faults_of_the_table(stale):
             sys.exit("\n".join(faults))
-        sys.exit("\n".join(asyncio.run(main(stale))) or 0)
+        faults = asyncio.run(main(stale))
+        if faults and own_table.in_use():
+            faults.append(what_to_change())
+        sys.exit("\n".join(faults) or 0)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
