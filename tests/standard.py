@@ -29,8 +29,9 @@ def load(path):
     """Return a page as it is shown; what a `.md` page is given stands in it as a comment: ``% given: 0.5, 1.25``."""
     if path.suffix == ".ipynb":
         page = chapters.read(path)
-        if own_table.in_use():  # the time that a chapter tells is that with all sentences: others will be written in their place
-            page.metadata["minutes"] = reading_minutes(own_table.as_shown(chapters.read(path), own=False))
+        if own_table.in_use():  # what is measured of a whole chapter is that with all sentences and cells: others will be written in their place
+            whole = own_table.as_shown(chapters.read(path), own=False)
+            page.metadata.update(minutes=reading_minutes(whole), typical_lines=typical_lines(whole))
         return own_table.as_shown(page)
     text = path.read_text("utf-8")
     given = [entry.strip() for line in re.findall(r"^% given: (.*)$", text, re.MULTILINE) for entry in line.split(", ")]
@@ -229,13 +230,22 @@ def logical_lines(source):
     return sum(token.type == tokenize.NEWLINE for token in tokenize.generate_tokens(io.StringIO(source).readline))
 
 
+def visible_code(page):
+    """Return (number, cell) of each code cell that a reader sees without unfolding it."""
+    return [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
+
+
+def typical_lines(page):
+    """Return the lines of the median visible code cell, where wrapped ones count once."""
+    return median([logical_lines(cell.source) for _, cell in visible_code(page)] or [0])
+
+
 def long_cells(page):
     """Visible code cells with too many lines, or with too many in the median, where wrapped ones count once."""
     most, usual = ASKED["visible_lines"], ASKED["typical_lines"]
-    visible = [(number, cell) for number, cell in chapters.code_cells(page) if not HIDDEN & set(cell.metadata.get("tags", []))]
-    lengths = {number: len(cell.source.strip().splitlines()) for number, cell in visible}
+    lengths = {number: len(cell.source.strip().splitlines()) for number, cell in visible_code(page)}
     found = [f"cell {number}: {length} lines of code, more than {most}" for number, length in lengths.items() if length > most]
-    typical = median(logical_lines(cell.source) for _, cell in visible) if visible else 0
+    typical = page.metadata.get("typical_lines", typical_lines(page))
     return found + [f"the median cell has {typical} lines, more than {usual}"] * (typical > usual)
 
 

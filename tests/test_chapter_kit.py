@@ -263,7 +263,8 @@ def test_marked_lines_are_shown_with_the_wind_farm_alone():
     assert [page.cells[1].metadata["mystnb"]["image"]["alt"] for page in (farm, own)] == ["Two humps.", own_table.UNTOLD]
     assert farm.cells[2].source == own.cells[2].source == f"x = '{own_table.MARK}'"
     assert farm.cells[3].outputs and "remove-cell" not in farm.cells[3].metadata["tags"]
-    assert not own.cells[3].outputs and "remove-cell" in own.cells[3].metadata["tags"]
+    assert not own.cells[3].outputs and own.cells[3].metadata["tags"] == ["hide-input", own_table.TAG, "remove-cell"]
+    assert own_table.as_shown(own, own=True).cells[3].metadata["tags"] == ["hide-input", own_table.TAG, "remove-cell"]
     begins = "the code that begins with `blades = table['pitch']`"
     assert list(own_table.marked(marked_notebook())) == [(1, "On the farm: 1.5."), (1, "- an item"), (2, "Two humps."), (4, begins)]
     plain = new_notebook(cells=[new_markdown_cell("Says  \nso.", metadata={"given": ["1.5"]})])
@@ -326,3 +327,29 @@ def test_a_table_of_its_own_makes_its_readers_stale_and_is_what_they_load(book, 
     assert not chapters.faults(test_tools.chapter(book))
     (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,5\n")
     assert chapters.faults(test_tools.chapter(book))
+
+
+@pytest.mark.parametrize(("rows", "said"), [
+    (["1,2,7", "3,4,7"], "left out columns that hold one value only: ['valve'] (eins)"),
+    (["1,2,7", "200000,4,8"], "counted in another unit: 'flow' in 1e3 (eins)"),
+    (["1,2,7"], "this chapter needs at least 2 columns that vary, and 2 rows without a gap in them. The table has 0 such columns: []. (eins)"),
+])  # fmt: skip
+def test_what_a_table_lacks_is_told_before_a_chapter_takes_its_minutes(book, monkeypatch, rows, said):  # noqa: F811
+    test_tools.write(book, "import helpers\nhelpers.load_table(columns=2, rows=2)", "print('ran')")
+    before = test_tools.chapter(book).read_bytes()
+    dated = "".join(f"2020-01-01 0{hour}:00,{row}\n" for hour, row in enumerate(rows))
+    (book / "data" / "own_table.csv").write_text(f"Date,flow,heat,valve\n{dated}")
+    monkeypatch.setenv("PYTHONPATH", str(book))
+    status, printed = run(book, "execute.py")
+    assert status == 1 and printed.startswith(f"data/own_table.csv: {said}\nNo chapter was executed"), printed
+    assert "change data/own_table.csv, then run `make execute` again" in printed
+    assert test_tools.chapter(book).read_bytes() == before
+
+
+def test_what_a_chapter_says_against_the_table_when_it_runs_is_told_with_what_to_do(book, monkeypatch):  # noqa: F811
+    test_tools.write(book, "import helpers\nimport warnings", "helpers.load_table(columns=2, rows=2)\nwarnings.warn('it rests at 0')")
+    monkeypatch.setenv("PYTHONPATH", str(book))
+    assert "change data/" not in run(book, "execute.py", test_tools.chapter(book))[1]  # the wind farm is nobody's to change
+    (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,4\n")
+    status, printed = run(book, "execute.py")
+    assert status == 1 and "cell 3: printed a warning" in printed and "change data/own_table.csv, then run `make execute` again" in printed, printed

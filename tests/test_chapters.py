@@ -3,6 +3,7 @@
 import copy
 import re
 
+import nbformat
 import pytest
 import standard
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -334,6 +335,16 @@ WORDS = new_markdown_cell("word " * 1800)  # ten minutes
 )
 def test_reading_minutes(cells, minutes):
     assert standard.reading_minutes(new_notebook(cells=cells)) == minutes
+
+
+def test_what_another_table_leaves_out_is_measured_with_the_rest(tmp_path, monkeypatch):
+    """An instructor's own table takes cells away; that the others are longer, or quicker to read, is nothing to mend."""
+    farm = new_code_cell("x\n" * 4, metadata={"tags": [standard.own_table.TAG]})
+    nbformat.write(new_notebook(cells=[farm, new_code_cell("x\n" * 6), new_markdown_cell(f"{WORDS.source}{standard.own_table.MARK}")]), tmp_path / "page.ipynb")
+    monkeypatch.setattr(standard.own_table, "in_use", lambda: True)
+    page = standard.load(tmp_path / "page.ipynb")
+    assert len(standard.visible_code(page)) == 1
+    assert standard.long_cells(page) == [] and page.metadata["minutes"] == 10
 
 
 def test_printed_numbers_are_read_as_printed():

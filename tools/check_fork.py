@@ -19,7 +19,7 @@ import book_theme
 # What the original has, to know whether a fork has another.
 LOGO = "42dfba1b7ba094b97e5ab61a5ecb629f297c0b1c6db7d039353d67f01b9cf781"
 TABLE = "78d4c2878274fdb42889c016fda98896365f61ee3f4dc18563c45b57fb29b8d2"
-FARM = re.compile(r"\bwind|\bturbine|\bLa Haute Borne|\bENGIE|\bkW\b|\banemometer", re.IGNORECASE)
+FARM = re.compile(r"\bwind(?!ow)|\bturbine|\bLa Haute Borne|\bENGIE|\bkW\b|\banemometer", re.IGNORECASE)
 
 
 def text(name):

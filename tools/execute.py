@@ -8,7 +8,9 @@ import asyncio
 import base64
 import io
 import os
+import re
 import sys
+import warnings
 from pathlib import Path
 
 import nbformat
@@ -18,6 +20,10 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from tqdm import tqdm
 
 import chapters
+import own_table
+
+#: How a chapter asks for the book's table; the parentheses hold what it needs of it.
+CALL = re.compile(r"helpers\.load_table\(((?:\w+=\d+(?:, )?)*)\)")
 
 
 def in_one_piece(outputs):
@@ -113,6 +119,42 @@ async def main(paths):
     return sum(faults, [])
 
 
+def faults_of_the_table(paths):
+    """Return what the chapters would say against the book's own table, each sentence with those that would say it.
+
+    It is asked before they run: they take minutes, and a page with a warning is not published.
+    """
+    if not own_table.in_use():
+        return []
+    from helpers.tables import book_table, load_table  # only here: they take a second
+
+    table, found = book_table(), {}
+    for path in paths:
+        asked = CALL.findall("\n".join(cell.source for _, cell in chapters.code_cells(chapters.read(path))))
+        for needs in dict.fromkeys(asked):
+            with warnings.catch_warnings(record=True) as told:
+                warnings.simplefilter("always")
+                try:
+                    load_table(table, **{name: int(number) for name, number in re.findall(r"(\w+)=(\d+)", needs)})
+                    sentences = [str(warning.message) for warning in told]
+                except ValueError as error:
+                    sentences = [str(error)]
+            for sentence in sentences:
+                found.setdefault(sentence, []).append(path.stem)
+    told = [f"data/{sentence} ({', '.join(dict.fromkeys(names))})" for sentence, names in found.items()]
+    return told and [*told, "No chapter was executed.", what_to_change()]
+
+
+def what_to_change():
+    """Return what to do where chapters warn of the book's own table, or stop at it."""
+    return (
+        f"The book has no page with a warning or an error. Where one is about your table, change data/{next(own_table.DATA.glob('own_table.*')).name}, "
+        "then run `make execute` again: write a column that is counted in another unit in that unit yourself, under a name that says so; "
+        "delete one that holds one value only; most chapters take the first two columns, so put none there that often rests at one value, "
+        "and no two that say the same; a chapter that needs more than the table has is left out by `make drop NAME=…`."
+    )
+
+
 def settle_environment():
     """Set what kernels are started with."""
     # One thread a kernel: kernels side by side use the cores better than threads inside small fits.
@@ -132,6 +174,11 @@ if __name__ == "__main__":
         if not stale:
             print("Nothing to execute: the outputs of every chapter are current.")
             sys.exit()
-        sys.exit("\n".join(asyncio.run(main(stale))) or 0)
+        if faults := faults_of_the_table(stale):
+            sys.exit("\n".join(faults))
+        faults = asyncio.run(main(stale))
+        if faults and own_table.in_use():
+            faults.append(what_to_change())
+        sys.exit("\n".join(faults) or 0)
     except (FileNotFoundError, ValueError) as error:
         sys.exit(str(error))
