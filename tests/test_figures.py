@@ -9,6 +9,7 @@ from pathlib import Path
 import figures
 import matplotlib.style
 import nbformat
+import nbval_figures
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
@@ -171,6 +172,13 @@ def test_no_cell_is_excused(tmp_path):
     for name in set(excused) - {"never-run"}:
         assert f"{name}.ipynb, code cell 0 asks nbval to excuse it" in run.stdout
     assert "never-run.ipynb, code cell 0 was saved without having been run" in run.stdout
+
+
+@pytest.mark.parametrize(("own", "reads"), [(False, True), (True, False), (True, True)])
+def test_wrong_answers_are_tried_where_they_are_known_to_be_wrong(monkeypatch, own, reads):
+    monkeypatch.setattr(nbval_figures.own_table, "in_use", lambda: own)
+    tried = list(nbval_figures.to_be_refused({"starter": "x = ...", "wrong": ["x = 2", "x = 3"]}, reads))
+    assert tried == [("stub", "x = ..."), ("wrong answer 1", "x = 2"), ("wrong answer 2", "x = 3")][: 1 if own and reads else 3]
 
 
 def test_nbval_collects_every_code_cell_of_every_chapter():
