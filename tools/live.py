@@ -285,7 +285,7 @@ td, th {{ text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; ov
 <h1>What runs in your browser</h1>
 <p>Python 3.12 and its packages, as Pyodide {LOCK["release"]} publishes them, compiled and packed into one file; nothing else is changed, and each package brings its licence along.
 They are fetched from this site and from nowhere else, and what you type leaves your browser only when you save it.</p>
-<p>Your browser keeps them, and beside them Python's memory as it had started, 185 MB, by which the next page starts in half the time.
+<p>Your browser keeps them, and beside them Python's memory as it had started, 185 MB, by which the next page starts sooner, one with scikit-learn in half the time.
 Clear what it keeps of this site, and both are gone.</p>
 <table><tr><th>File</th><th>Licence</th><th>sha256</th></tr>
 {body}</table></html>
