@@ -280,8 +280,10 @@ def sources():
     body = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>\n" for row in rows)
     return f"""<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>What runs in your browser</title>
-<style>body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; color-scheme: light dark; }}
-td, th {{ text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; overflow-wrap: anywhere; }}</style>
+<style>html {{ color-scheme: light dark; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem; }}
+td, th {{ text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; }}
+td:nth-child(odd) {{ overflow-wrap: anywhere; }}</style>
 <h1>What runs in your browser</h1>
 <p>Python 3.12 and its packages, as Pyodide {LOCK["release"]} publishes them, compiled and packed into one file; nothing else is changed, and each package brings its licence along.
 They are fetched from this site and from nowhere else, and what you type leaves your browser only when you save it.</p>
