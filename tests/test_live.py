@@ -340,7 +340,7 @@ def test_the_next_visit_needs_no_network_and_puts_python_back_as_it_had_started(
     opened.evaluate("""async () => {
         const kept = await caches.open("live");
         const [started] = (await kept.keys()).filter(({ url }) => url.endsWith("/started"));
-        await kept.put(started, new Response(new Uint8Array(2 ** 26), { headers: { "User-Agent": navigator.userAgent, Size: 2 ** 26 } }));
+        await kept.put(started, new Response(new Uint8Array(2 ** 26), { headers: { "User-Agent": navigator.userAgent, Size: 2 ** 26, Used: 2 ** 26 } }));
     }""")
     opened.reload()
     opened.click(".live-start")

@@ -41,6 +41,7 @@ LOCK = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 KEPT = chapters.BOOK / "_build" / "live"
 SCRIPTS = chapters.BOOK / "theme" / "live"
 MEASURED = SCRIPTS / "measured.json"  # how long slow cells take in a browser, and which ones show something else: live_check.py
+ARCHIVES = {"modules.bin": "*.so", "packages.bin": "*"}  # compiled modules come first: Python starts with them while the rest arrives
 PLACES = {"stdlib": "stdlib", "openblas": "usr/lib"}  # where a file is unpacked, by the beginning of its name; else:
 PACKAGES = "lib/python3.12/site-packages"
 
@@ -175,7 +176,7 @@ def serve(folder, handler=Server):
 def compile_all(fetched):
     """Return the folder with Python as the site serves it: compiled, packed, and named in `files.json`."""
     here = [f"{name} {importlib.metadata.version(name)}" for name in LOCK["from_here"]]
-    key = digest(json.dumps([LOCK, here, COMPILE], sort_keys=True).encode())[:12]
+    key = digest(json.dumps([LOCK, here, COMPILE, ARCHIVES], sort_keys=True).encode())[:12]
     ready = KEPT / f"python-{key}"
     if ready.exists():
         return ready
@@ -184,7 +185,7 @@ def compile_all(fetched):
         here = Path(here)
         for name in ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"):
             shutil.copy(fetched / name, here)
-        (here / "pyodide-lock.json").write_text(json.dumps({"info": LOCK["info"], "packages": {}}))  # packages come in one file
+        (here / "pyodide-lock.json").write_text(json.dumps({"info": LOCK["info"], "packages": {}}))  # packages come in archives
         files = dict(collect(fetched))
         (here / "tree.tar").write_bytes(tar(files.items()))
         (here / "compile.py").write_text(COMPILE)
@@ -210,8 +211,10 @@ def compile_all(fetched):
             for name in sorted(files):
                 if name.startswith("stdlib/"):
                     library.writestr(zipfile.ZipInfo(name.removeprefix("stdlib/")), files[name], zipfile.ZIP_DEFLATED)
-        packed = tar((name, data) for name, data in files.items() if not name.startswith("stdlib/"))
-        (part / "packages.bin").write_bytes(gzip.compress(packed, 9, mtime=0))
+        left = {name: data for name, data in files.items() if not name.startswith("stdlib/")}
+        for archive, pattern in ARCHIVES.items():
+            packed = tar((name, left.pop(name)) for name in fnmatch.filter(list(left), pattern))
+            (part / archive).write_bytes(gzip.compress(packed, 9, mtime=0))
         (part / "pyodide.asm.wasm.bin").write_bytes(gzip.compress((here / "pyodide.asm.wasm").read_bytes(), 9, mtime=0))
         for name in ("pyodide.asm.js", "pyodide-lock.json"):
             shutil.copy(here / name, part)
@@ -285,9 +288,9 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem aut
 td, th {{ text-align: left; vertical-align: top; padding: .2rem 1rem .2rem 0; }}
 td:nth-child(odd) {{ overflow-wrap: anywhere; }}</style>
 <h1>What runs in your browser</h1>
-<p>Python 3.12 and its packages, as Pyodide {LOCK["release"]} publishes them, compiled and packed into one file; nothing else is changed, and each package brings its licence along.
+<p>Python 3.12 and its packages, as Pyodide {LOCK["release"]} publishes them, compiled and packed; nothing else is changed, and each package brings its licence along.
 They are fetched from this site and from nowhere else, and what you type leaves your browser only when you save it.</p>
-<p>Your browser keeps them, and beside them Python's memory as it had started, 185 MB, by which the next page starts sooner, one with scikit-learn in half the time.
+<p>Your browser keeps them, and beside them Python's memory as it had started, some 100 MB, by which the next page starts sooner, one with scikit-learn in half the time.
 Clear what it keeps of this site, and both are gone.</p>
 <table><tr><th>File</th><th>Licence</th><th>sha256</th></tr>
 {body}</table></html>
@@ -307,7 +310,7 @@ def assemble(site, ready, with_solutions=True):
     shutil.rmtree(site / "live", ignore_errors=True)
     python = put(site, "python", {path.name: path.read_bytes() for path in sorted(ready.iterdir())})
     book = put(site, "book", {"book.bin": gzip.compress(tar(book_files()), 9, mtime=0)})
-    files = [path for folder in (python, book) for path in sorted((site / "live" / folder).iterdir())]
+    files = [path for folder in (python, book) for path in sorted((site / "live" / folder).iterdir(), key=lambda path: (path.name in ARCHIVES, path.name))]
     listed = [[path.relative_to(site / "live").as_posix(), path.stat().st_size, digest(path.read_bytes())] for path in files]
     facts = {path.stem: chapter_facts(path, with_solutions) for path in chapters.notebooks()}
     own = {path.name: path.read_bytes() for path in sorted(SCRIPTS.iterdir()) if path.suffix in (".js", ".css", ".LICENSE")}

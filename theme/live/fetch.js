@@ -1,8 +1,7 @@
 // All that Python needs, fetched from the site and kept in the browser: a worker of worker.js, so that it unzips beside what
-// goes on there, and its own memory goes when it has done. It tells what is fetched, and at the end { python, files } or { failed }.
+// goes on there, and its own memory goes when it has done. It tells what is fetched, { files } as they are there, or { failed }.
 const here = new URL("..", import.meta.url); // the folder `live` of the site
 const kept = "live"; // the cache in which a second visit finds everything
-const started = new URL("started", import.meta.url).href; // there: Python's memory when it had started, which worker.js has put there; no such file is on the site
 const opened = self.caches?.open(kept).catch(() => undefined); // storage may be forbidden, or not safe here
 const say = (message, moved = []) => self.postMessage(message, moved);
 
@@ -41,11 +40,16 @@ async function fetchChecked([name, size, sha256], progress) {
     await cache?.put(address, new Response(bytes, { headers: { "Content-Type": type } }))
       .catch(() => say({ warning: "Your browser has no room to keep Python, so the next visit fetches it once more." }));
   }
-  return name.endsWith(".bin") ? unzipped(bytes) : bytes;
+  return bytes;
 }
 
 const unzipped = async (bytes) =>
   new Uint8Array(await new Response(new Response(bytes).body.pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+
+// Hand a file over to worker.js, which can begin with it.
+function give(name, bytes) {
+  say({ files: { [name.replace(/.*\/|\.bin$/g, "")]: bytes } }, [bytes.buffer]);
+}
 
 // What an earlier version of the site has left in the cache.
 async function forgetOthers(folders) {
@@ -56,26 +60,17 @@ async function forgetOthers(folders) {
   }
 }
 
-// Python's memory, whole and as this very browser has kept it.
-async function earlier() {
-  const found = await (await opened)?.match(started).catch(() => undefined);
-  if (found?.headers.get("User-Agent") !== navigator.userAgent) return undefined;
-  const memory = new Uint8Array(await found.arrayBuffer());
-  return memory.length === Number(found.headers.get("Size")) ? memory : undefined;
-}
-
 async function fetchAll() {
   const listed = await (await fetch(new URL("files.json", import.meta.url))).json();
   const total = listed.files.reduce((sum, [, size]) => sum + size, 0);
   let loaded = 0;
   const progress = (bytes, name) => say({ loaded: (loaded += bytes), total, name });
-  const files = {};
-  await Promise.all([
-    forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]),
-    earlier().then((memory) => (files.memory = memory)),
-    ...listed.files.map(async (file) => (files[file[0].replace(/.*\/|\.bin$/g, "")] = await fetchChecked(file, progress))),
-  ]);
-  say({ python: new URL(`${listed.python}/`, here).href, files }, Object.values(files).flatMap((bytes) => bytes?.buffer ?? []));
+  say({ files: { folder: new URL(`${listed.python}/`, here).href } });
+  const tidied = forgetOthers([...new Set(listed.files.map(([name]) => name.split("/")[0])), new URL(".", import.meta.url).pathname.split("/").at(-2)]);
+  let given;
+  for (const [file, arrived] of listed.files.map((file) => [file[0], fetchChecked(file, progress)])) // they come all at once, and
+    given = Promise.all([arrived, given]).then(async ([bytes]) => give(file, file.endsWith(".bin") ? await unzipped(bytes) : bytes)); // go in their order
+  await Promise.all([tidied, given]);
 }
 
 fetchAll().catch((error) => say({ failed: error instanceof Told ? error.message : `Python did not arrive (${error.message}). Reload the page when you are online, and try again; what you typed stays.` }));

@@ -7,7 +7,7 @@ import {
 const root = new URL(document.documentElement.dataset.content_root, location.href);
 const cells = []; // those of the book and the empty ones under exercises, in the order of the page
 const waiting = []; // cells to run
-let bar, facts, versions, worker, ready, running;
+let bar, facts, versions, imports, worker, ready, running;
 
 /** An element with its attributes and what is in it. */
 function make(tag, settings = {}, ...content) {
@@ -212,8 +212,7 @@ function start() {
   ready = running = undefined;
   for (const cell of cells) cell.ran = false;
   bar.classList.add("live-loading");
-  const asked = cells.map(({ book }) => book).join("\n").match(/^\s*(from|import) (sklearn|scipy)/m);
-  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: asked ? "scipy.stats sklearn.mixture" : "" });
+  worker = new Worker(new URL("worker.js", import.meta.url), { type: "module", name: imports });
   worker.onerror = () => failed("Python did not arrive. Reload the page when you are online, and try again; what you typed stays.");
   worker.onmessage = ({ data }) => {
     if (data.loaded) {
@@ -352,6 +351,10 @@ export async function begin(line) {
   bar.replaceChildren(make("div", { class: "live-tools" }, ...tools), make("div", { class: "live-load" }, bar.progress, bar.count), bar.status);
   bar.role = "region";
   bar.ariaLabel = "Python on this page";
+  const code = [...document.querySelectorAll("article .cell_input pre")].map((box) => box.textContent).join("\n");
+  imports = /^\s*(from|import) (sklearn|scipy)/m.test(code) ? "scipy.stats sklearn.mixture" : "";
+  say("Python is being fetched and started. You can read on, and edit.");
+  start(); // beside what follows
   for (const box of document.querySelectorAll("article div.cell, article .exercise.admonition")) {
     const code = box.querySelector(".cell_input pre");
     if (code) new Cell(box, code.textContent.replace(/\n$/, ""));
@@ -364,8 +367,6 @@ export async function begin(line) {
   bar.open = true; // from here on, what changes is kept
   try { recall(); } catch { forgetful = true; }
   setInterval(() => running?.tick(), 1000);
-  say("Python is being fetched and started. You can read on, and edit.");
-  start();
   tools[0].focus();
   keepOffline();
 }

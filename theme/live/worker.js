@@ -4,7 +4,7 @@
 const say = (message) => self.postMessage(message);
 const plainFetch = self.fetch; // Pyodide gets another one below
 const opened = self.caches?.open("live").catch(() => undefined); // what the browser keeps: see fetch.js
-const started = new URL("started", import.meta.url).href; // there, Python's memory when it had started
+const started = new URL("started", import.meta.url).href; // there, Python's memory when it had started; no such file is on the site
 const lastLine = (error) => String(error?.message ?? error).trim().split("\n").pop();
 
 class Told extends Error {} // its message is for the reader as it stands
@@ -39,34 +39,59 @@ async function loadModules({ API, FS, LDSO, getFunctionAddress, addFunction, rep
   reportUndefinedSymbols();
 }
 
+const files = {}; // what has arrived, and `folder`, where Python is on the site
 const store = new Worker(new URL("fetch.js", import.meta.url), { type: "module" });
-const fetched = new Promise((done, failed) => {
-  store.onmessage = ({ data }) => (data.files ? done(data) : data.failed ? failed(new Told(data.failed)) : say(data));
-  store.onerror = () => failed(new Told("Python did not arrive. Reload the page when you are online, and try again; what you typed stays."));
-});
+let failure, look = () => {};
+store.onmessage = ({ data }) => {
+  if (data.files) Object.assign(files, data.files);
+  else if (data.failed) failure = new Told(data.failed);
+  else say(data);
+  look();
+};
+store.onerror = () => store.onmessage({ data: { failed: "Python did not arrive. Reload the page when you are online, and try again; what you typed stays." } });
+
+async function arrived(...names) {
+  while (!failure && !names.every((name) => name in files)) await new Promise((done) => (look = done));
+  if (failure) throw failure;
+}
+
+// Python's memory, whole and as this very browser has kept it.
+async function earlier() {
+  const found = await (await opened)?.match(started).catch(() => undefined);
+  if (found?.headers.get("User-Agent") !== navigator.userAgent) return undefined;
+  const used = new Uint8Array(await found.arrayBuffer());
+  if (used.length !== Number(found.headers.get("Used"))) return undefined;
+  const memory = new Uint8Array(Number(found.headers.get("Size")));
+  memory.set(used);
+  return memory;
+}
 
 async function start() {
-  const { python: folder, files } = await fetched;
-  store.terminate();
-  say({ starting: true });
+  files.memory = await earlier();
+  await arrived("folder", "python_stdlib.zip"); // with the other files of Pyodide, which come before it
   // Pyodide asks for its files by itself: it is given those that were checked. Its scripts are modules, fetched as such.
   self.fetch = async (address, settings) => {
     const name = String(address?.url ?? address).replace(/.*\//, "");
     const type = name.endsWith(".wasm") ? "application/wasm" : "application/json";
     return name in files ? new Response(files[name], { headers: { "Content-Type": type } }) : plainFetch(address, settings);
   };
-  const { loadPyodide } = await import(`${folder}pyodide.js`);
-  await import(`${folder}pyodide.asm.js`);
+  const { loadPyodide } = await import(`${files.folder}pyodide.js`);
+  await import(`${files.folder}pyodide.asm.js`);
   const create = self._createPyodideModule;
   const python = await new Promise((done, failed) => {
     const prepare = async (module) => {
       module.addRunDependency("modules");
-      await loadModules(module, [files.packages, files.book].flatMap((archive) => unpack(archive, module.FS)));
+      await arrived("modules");
+      await loadModules(module, unpack(files.modules, module.FS));
+      await arrived("packages", "book"); // in the meantime
+      store.terminate();
+      say({ starting: true });
+      for (const archive of [files.packages, files.book]) unpack(archive, module.FS);
       module.removeRunDependency("modules");
     };
     self._createPyodideModule = (settings) =>
       create({ INITIAL_MEMORY: 176 * 2 ** 20, ...settings, preRun: [...settings.preRun, (module) => void prepare(module).catch(failed)] });
-    loadPyodide({ indexURL: folder, _makeSnapshot: true, _loadSnapshot: files.memory }).then(done, failed);
+    loadPyodide({ indexURL: files.folder, _makeSnapshot: true, _loadSnapshot: files.memory }).then(done, failed);
   });
   const putBack = !!files.memory;
   for (const name in files) delete files[name]; // what was made of them stays, not they: 0.3 GB
@@ -79,9 +104,11 @@ async function start() {
   const kernel = python.pyimport("kernel");
   const renewed = kernel.prepare(self.name);
   if ((renewed || !putBack) && wasmTable.length === laid) { // else what was loaded just now might lie elsewhere the next time
-    const memory = python.makeMemorySnapshot();
-    const headers = { "User-Agent": navigator.userAgent, Size: memory.length };
-    const kept = new Response(new Blob([memory]), { headers }); // a blob is the browser's to hold, not this page's
+    const taken = python.makeMemorySnapshot();
+    let used = taken.length;
+    while (!taken[used - 1]) used--; // about half of it has never been written to
+    const headers = { "User-Agent": navigator.userAgent, Size: taken.length, Used: used };
+    const kept = new Response(new Blob([taken.subarray(0, used)]), { headers }); // a blob is the browser's to hold, not this page's
     opened?.then((cache) => cache?.put(started, kept)).catch(() => {}); // without it the next start takes longer, that is all
   }
   kernel.tell = (output) => say({ output });
