@@ -171,6 +171,7 @@ def test_pdf_has_outline_tags_and_fonts(printed):
         with pdf.open_outline() as outline:
             *front, part = titles(outline.root)
         assert [title for title, _ in front] == ["Contents", "The book"]
+        assert {tuple(round(float(side)) for side in page.mediabox) for page in pdf.pages} == {(0, 0, 595, 842)}, "A4, in points"
         sections = [("1.1. Summary", []), ("1.2. Check yourself", []), ("1.3. Last section", []), ("Solutions", [])]
         assert part == ("Part I. Counting", [("1. Chapter one", sections), ("2. Chapter two", [("2.1. Summary", [])])])
         assert str(pdf.Root.Lang) == "en" and pdf.Root.MarkInfo.Marked and pdf.Root.PageMode == "/UseOutlines"

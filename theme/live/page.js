@@ -224,8 +224,8 @@ function start() {
     } else if (data.ready) {
       ready = true;
       bar.classList.remove("live-loading");
-      const differing = Object.keys(facts.differs ?? {}).join(", ");
-      say(`Python is ready. Your browser runs ${versions}.${differing && ` With these versions some outputs differ a little from the book’s: cells ${differing}.`}`);
+      const differing = Object.entries(facts.differs ?? {}).map(([number, why]) => ` Cell ${number} shows something else than the book: ${why}.`);
+      say(`Python is ready. Your browser runs ${versions}.${differing.join("")}`);
       next();
     } else if (data.output) running?.add(JSON.parse(data.output));
     else if (data.ended) ended(data);
