@@ -11,9 +11,9 @@ from nbformat.v4 import new_markdown_cell, new_notebook
 
 def test_labels_of_a_copy_are_its_own_and_pages_are_not():
     text = "(topics)=\n# A\n\n{doc}`topics`, {ref}`topics`, {ref}`topics-1`, {ref}`elsewhere`\n\n```{exercise}\n:label: topics-1\nA.\n```\n\n$$ x $$ (sum)\n\n{eq}`sum`, a summary"
-    copy = growth.renamed(new_notebook(cells=[new_markdown_cell(text)]), "-2")
+    copy = growth.renamed(new_notebook(cells=[new_markdown_cell(text, metadata={"with_solutions": ["see {ref}`topics-1`"]})]), "-2")
     wanted = "(topics-2)=\n# A\n\n{doc}`topics`, {ref}`topics-2`, {ref}`topics-1-2`, {ref}`elsewhere`\n\n```{exercise}\n:label: topics-1-2\nA.\n```\n\n$$ x $$ (sum-2)\n\n{eq}`sum-2`, a summary"
-    assert copy.cells[0].source == wanted
+    assert copy.cells[0].source == wanted and copy.cells[0].metadata["with_solutions"] == ["see {ref}`topics-1-2`"]
 
 
 def test_a_chapter_without_a_plain_paragraph_is_named(tmp_path):

@@ -31,9 +31,11 @@ def renamed(notebook, ending):
     copy = nbformat.from_dict(notebook)
     texts = [cell for cell in copy.cells if cell.cell_type == "markdown"]
     labels = {next(filter(None, found)) for cell in texts for found in left_out.LABEL.findall(cell.source)}
+    label = re.compile(rf"(?<!\{{doc\}}`)(?<![\w-])({'|'.join(map(re.escape, labels))})(?![\w-])")  # a page may be called as a label is
     for cell in texts if labels else ():
-        # A page may be called as a label is.
-        cell.source = re.sub(rf"(?<!\{{doc\}}`)(?<![\w-])({'|'.join(map(re.escape, labels))})(?![\w-])", rf"\1{ending}", cell.source)
+        cell.source = label.sub(rf"\1{ending}", cell.source)
+        if words := cell.metadata.get("with_solutions"):  # they are found in the text
+            cell.metadata["with_solutions"] = [label.sub(rf"\1{ending}", each) for each in words]
     return copy
 
 
