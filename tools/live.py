@@ -290,7 +290,7 @@ td:nth-child(odd) {{ overflow-wrap: anywhere; }}</style>
 <h1>What runs in your browser</h1>
 <p>Python 3.12 and its packages, as Pyodide {LOCK["release"]} publishes them, compiled and packed; nothing else is changed, and each package brings its licence along.
 They are fetched from this site and from nowhere else, and what you type leaves your browser only when you save it.</p>
-<p>Your browser keeps them, and beside them Python's memory as it had started, some 100 MB, by which the next page starts sooner, one with scikit-learn in half the time.
+<p>Your browser keeps them, and beside them Python's memory as it had started, some 100 MB, by which the next page starts sooner.
 Clear what it keeps of this site, and both are gone.</p>
 <table><tr><th>File</th><th>Licence</th><th>sha256</th></tr>
 {body}</table></html>

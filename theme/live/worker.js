@@ -106,7 +106,7 @@ async function start() {
   if ((renewed || !putBack) && wasmTable.length === laid) { // else what was loaded just now might lie elsewhere the next time
     const taken = python.makeMemorySnapshot();
     let used = taken.length;
-    while (!taken[used - 1]) used--; // about half of it has never been written to
+    while (!taken[used - 1]) used--; // about half of it, or more, has never been written to
     const headers = { "User-Agent": navigator.userAgent, Size: taken.length, Used: used };
     const kept = new Response(new Blob([taken.subarray(0, used)]), { headers }); // a blob is the browser's to hold, not this page's
     opened?.then((cache) => cache?.put(started, kept)).catch(() => {}); // without it the next start takes longer, that is all
