@@ -95,7 +95,9 @@ def reader(browser, live_address):
 
     yield reader
     for page in pages:
+        page.context.set_offline(False)
         page.context.remove_listener("request", hear)
+        page.evaluate("() => localStorage.clear()")  # what was typed
         page.close()
     for context in contexts:
         context.close()
@@ -260,8 +262,8 @@ def test_page_tells_which_of_its_cells_show_something_else(reader, kept):
 # --- a reader ------------------------------------------------------------------------------------------------------------
 
 
-def test_cells_are_edited_run_stopped_and_kept(reader):
-    opened = started(reader())
+def test_cells_are_edited_run_stopped_and_kept(reader, kept):
+    opened = started(reader(context=kept))
     cell(opened, 3).press("ControlOrMeta+Enter")
     opened.get_by_text("This cell needs earlier ones").wait_for()
     write(cell(opened, 1), "import numpy as np\nprint('mine', 6 * 7)")
@@ -339,10 +341,10 @@ def test_live_page_fits_and_is_accessible(reader, width):
         assert min(box["height"] for box in (button.bounding_box() for button in opened.locator(".live-tools button:visible").all())) >= 44
 
 
-def test_the_next_visit_needs_no_network_and_puts_python_back_as_it_had_started(reader, live_address):
+def test_the_next_visit_needs_no_network_and_puts_python_back_as_it_had_started(reader, kept, live_address):
     chapter, last = AGAIN
     page = f"chapters/{chapter}.html"
-    opened = started(reader(page))
+    opened = started(reader(page, context=kept))
 
     def drawn():
         write(cell(opened, last + 1), "import random\nimport numpy as np\nprint('drawn', random.random(), np.random.random())")
@@ -412,8 +414,8 @@ def test_what_a_browser_lacks_is_told(reader, script, words):
     opened.locator(".live-bar").get_by_text(words).wait_for()
 
 
-def test_memory_used_up_is_told_and_python_can_be_started_again(reader):
-    opened = started(reader())
+def test_memory_used_up_is_told_and_python_can_be_started_again(reader, kept):
+    opened = started(reader(context=kept))
     for number, code in [(1, "bytearray(3 * 10**9)"), (2, "import numpy as np\nkept = []\nwhile True: kept.append(np.empty(10**8))")]:
         write(cell(opened, number), code)
         cell(opened, number).press("ControlOrMeta+Enter")

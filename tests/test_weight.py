@@ -6,7 +6,9 @@ import io
 import posixpath
 import re
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
+import again
 import lighten
 import pytest
 import tinycss2
@@ -69,6 +71,29 @@ def test_a_transparent_figure_lies_on_white_paper(tmp_path, monkeypatch):
     lighten.to_webp(tmp_path / "figure.png")
     with Image.open(tmp_path / "figure.webp") as shown:
         assert [shown.convert("RGB").getpixel((x, 0)) for x in (0, 1)] == [(255, 255, 255), (23, 74, 124)]
+
+
+def test_cards_are_drawn_once_and_anew_when_they_would_look_otherwise(tmp_path, monkeypatch):
+    monkeypatch.setattr(again, "KEPT", tmp_path / "kept")
+    (tmp_path / "logo.png").write_bytes(b"a picture")
+
+    def site(name, **changed):
+        config = {"ogp_social_cards": {"image": "logo.png", "font": "serif"}, "html_baseurl": "", **changed}
+        app = SimpleNamespace(config=SimpleNamespace(**config), srcdir=tmp_path, outdir=tmp_path / name, builder=SimpleNamespace(name="html"))
+        again.recall_cards(app)
+        return app, tmp_path / name / again.CARDS / "summary_a.png"
+
+    first, card = site("first")
+    assert not card.exists()
+    card.write_bytes(b"a card")
+    again.remember_cards(first, Exception("a build that failed"))
+    assert not site("second")[1].exists()
+    again.remember_cards(first, None)
+    assert site("third")[1].read_bytes() == b"a card"
+    assert not site("other style", ogp_social_cards={"image": "logo.png", "font": "sans"})[1].exists()
+    assert not site("other address", html_baseurl="https://example.org/")[1].exists()
+    (tmp_path / "logo.png").write_bytes(b"another picture")
+    assert not site("other logo")[1].exists()
 
 
 def test_figures_keep_their_place_and_wait(site):

@@ -6,14 +6,20 @@ changed, numbers and citations are those of the last build, and only the pages w
 
 import contextlib
 import functools
+import hashlib
+import importlib.metadata
 import json
 import os
+import shutil
+from pathlib import Path
 
 import jinja2
 import pybtex.plugin
 from lighten import KEPT
 from sphinx.environment import CONFIG_OK
 from sphinx.environment.collectors.toctree import TocTreeCollector
+
+CARDS = "_images/social_previews"
 
 # It looks through everything that is installed, for each citation.
 pybtex.plugin.find_plugin = functools.cache(pybtex.plugin.find_plugin)
@@ -25,6 +31,32 @@ def keep_templates(app):
         folder = KEPT / "templates"
         folder.mkdir(parents=True, exist_ok=True)
         templates.environment.bytecode_cache = jinja2.FileSystemBytecodeCache(str(folder))
+
+
+def kept_cards(app):
+    """Return the folder of the cards of shared links that earlier builds have drawn in the same way; their names tell the words on them."""
+    config = app.config
+    pictures = {Path(app.srcdir, picture).read_bytes() for name in ("image", "image_mini") if (picture := config.ogp_social_cards.get(name))}
+    drawn = config.ogp_social_cards, config.html_baseurl, sorted(pictures), *map(importlib.metadata.version, ("sphinxext-opengraph", "matplotlib"))
+    return KEPT / f"cards-{hashlib.sha256(repr(drawn).encode()).hexdigest()[:20]}"
+
+
+def copy_new(source, target):
+    """Copy the files of a folder, if there is one, that are not in another."""
+    target.mkdir(parents=True, exist_ok=True)
+    for path in source.glob("*"):
+        if not (target / path.name).exists():
+            shutil.copy(path, target)
+
+
+def recall_cards(app):
+    if app.builder.name == "html":
+        copy_new(kept_cards(app), Path(app.outdir, CARDS))
+
+
+def remember_cards(app, error):
+    if not error and app.builder.name == "html":
+        copy_new(Path(app.outdir, CARDS), kept_cards(app))
 
 
 def recall_index(app):
@@ -64,7 +96,9 @@ def spare(app, env, docnames):
 
 def setup(app):
     app.connect("builder-inited", keep_templates)
+    app.connect("builder-inited", recall_cards)
     app.connect("builder-inited", recall_index)
     app.connect("env-before-read-docs", spare)
     app.connect("build-finished", remember_index)
+    app.connect("build-finished", remember_cards, priority=890)  # before those that no page has any more are deleted
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,5 +1,6 @@
 """The book's local Sphinx extension: it links the repository, and mends what keeps readers out."""
 
+import functools
 import os
 import re
 import subprocess
@@ -175,6 +176,10 @@ function splitQuery(query) {
     def split(self, text):
         plain = "".join(letter for letter in unicodedata.normalize("NFD", text) if not unicodedata.combining(letter))
         return re.findall(r"[^\W_]+", plain)
+
+    @functools.cache  # noqa: B019  one object a build, and most words come many times
+    def stem(self, word):
+        return super().stem(word)
 
 
 # What axe-core finds wrong in the HTML of the extensions, and what it should be.

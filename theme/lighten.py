@@ -88,7 +88,16 @@ def merge_code(app):
 
         _get_css_classes = _get_css_class
 
-    app.builder.highlighter.formatter = Merging
+    highlighter, formatters = app.builder.highlighter, {}
+    highlighter.formatter = Merging
+    make = highlighter.get_formatter
+
+    def get_formatter(**options):  # Sphinx makes one for each box of code
+        if (key := repr(options)) not in formatters:
+            formatters[key] = make(**options)
+        return formatters[key]
+
+    highlighter.get_formatter = get_formatter
 
 
 # --- scripts -------------------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """What the book's pages are, what their notebooks were executed with, and what is wrong with them."""
 
 import ast
+import functools
 import hashlib
 import io
 import json
@@ -118,13 +119,13 @@ def kernel_pins():
 
 
 def code_of(path):
-    """Return a module's code without docstrings, comments and empty lines: what no output depends on; other files as they are.
+    """Return a module's code without docstrings, comments and empty lines, what no output depends on; other files as they are."""
+    return bare(path.read_text("utf-8")).encode() if path.suffix == ".py" else path.read_bytes()
 
-    The text is cut, not written anew from the syntax tree, which each Python would write otherwise.
-    """
-    if path.suffix != ".py":
-        return path.read_bytes()
-    text = path.read_text("utf-8")
+
+@functools.cache  # chapters use the same helpers
+def bare(text):
+    """Return the text of a module without docstrings, comments and empty lines: cut, for each Python would write it anew otherwise."""
     lines = text.splitlines()
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type == tokenize.COMMENT:
@@ -133,14 +134,14 @@ def code_of(path):
         if isinstance(node, (ast.Module, ast.ClassDef, ast.FunctionDef)) and ast.get_docstring(node, clean=False) is not None:
             first = node.body[0]
             lines[first.lineno - 1 : first.end_lineno] = [""] * (first.end_lineno - first.lineno + 1)
-    return "\n".join(line.rstrip() for line in lines if line.strip()).encode()
+    return "\n".join(line.rstrip() for line in lines if line.strip())
 
 
-def imported_helpers(path):
-    """Yield the name of each module of `helpers` that one of its files imports from."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("helpers."):
-            yield node.module.removeprefix("helpers.")
+@functools.cache
+def imported_helpers(text):
+    """Return the name of each module of `helpers` that the text of another imports from."""
+    imports = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ImportFrom) and node.module]
+    return [node.module.removeprefix("helpers.") for node in imports if node.module.startswith("helpers.")]
 
 
 def used_helpers(code):
@@ -156,7 +157,7 @@ def used_helpers(code):
         path = folder / f"{waiting.pop()}.py"
         if path not in found:
             found.add(path)
-            waiting += imported_helpers(path)
+            waiting += imported_helpers(path.read_text("utf-8"))
     return sorted(found)
 
 
