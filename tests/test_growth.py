@@ -7,6 +7,7 @@ import nbformat
 import pytest
 import yaml
 from nbformat.v4 import new_markdown_cell, new_notebook
+from test_tools import link_kept
 
 
 def test_labels_of_a_copy_are_its_own_and_pages_are_not():
@@ -52,6 +53,7 @@ def contents(site):
 def test_copies_are_a_book_and_a_changed_sentence_gives_the_site_that_is_built_from_nothing(tmp_path):
     book, site = tmp_path / "book", tmp_path / "book" / "_build" / "html"
     growth.grow(book, 4, originals=2)
+    link_kept(book)
     parts = yaml.safe_load((book / "_toc.yml").read_text("utf-8"))["parts"]
     names = [page["file"] for part in parts if part.get("numbered") for page in part["chapters"]]
     assert len(names) == 4 and sum(name.endswith("-2") for name in names) == 2

@@ -1,6 +1,7 @@
 """The commands behind `make execute` and `make book`, on a book of two small pages: what they do, and how they fail."""
 
 import base64
+import contextlib
 import io
 import os
 import shutil
@@ -38,7 +39,8 @@ def book(tmp_path, monkeypatch):
 
 
 def copy_tools(book):
-    """Put all of a book but its chapters into a folder, with a first page."""
+    """Put all of a book but its chapters into a folder, with a first page; what builds keep is this book's."""
+    link_kept(book)
     for folder in ("tools", "helpers", "theme"):
         shutil.copytree(ROOT / folder, book / folder, ignore=shutil.ignore_patterns("__pycache__"))
     for file in ("_config.yml", "pyproject.toml", "requirements.txt"):
@@ -49,6 +51,15 @@ def copy_tools(book):
     (book / "_toc.yml").write_text(TOC)
     (book / "references.bib").write_text(BIBLIOGRAPHY)
     (book / "chapters" / "index.md").write_text("# The book\n\n{doc}`eins`\n\n```{bibliography}\n```\n")
+
+
+def link_kept(book):
+    """Let a book in a folder have what this one's builds keep, so that no test makes style, templates and figures anew."""
+    kept = ROOT / "_build" / "kept"
+    kept.mkdir(parents=True, exist_ok=True)
+    (book / "_build").mkdir(parents=True)
+    with contextlib.suppress(OSError):  # Windows allows links to some only
+        (book / "_build" / "kept").symlink_to(kept, target_is_directory=True)
 
 
 def chapter(book):
