@@ -149,7 +149,7 @@ def pages(printed):
 
 
 def test_chromium_is_the_one_that_is_named_or_the_systems(monkeypatch):
-    there = ["mine", "chromium", "chromium-browser", "google-chrome"]
+    there = ["mine", "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome"]
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in there else None)
     monkeypatch.setenv("CHROMIUM", "mine")
     while there:

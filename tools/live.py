@@ -200,7 +200,7 @@ def compile_all(fetched):
                 browser.close()
             except Error as error:
                 told = f"Chromium, which compiles the packages, stopped: {str(error).strip().splitlines()[0]}"
-                raise Missing(f"{told}\nInstall one (`apt install chromium` on Debian), or name it in CHROMIUM.") from error
+                raise Missing(f"{told}\nInstall one (`apt install chromium-headless-shell` on Debian), or name it in CHROMIUM.") from error
             finally:
                 server.shutdown()
         with tarfile.open(here / "compiled.tar") as archive:

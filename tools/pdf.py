@@ -29,8 +29,11 @@ FONTS = [
 
 
 def find_chromium():
-    """Return the path of Chromium: the one that CHROMIUM names, or the system's; None leaves Playwright to its own."""
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    """Return the path of Chromium: the one that CHROMIUM names, or the system's; None leaves Playwright to its own.
+
+    Debian's package without windows comes first, which has less to do.
+    """
+    names = (os.environ.get("CHROMIUM"), "chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
     return next((path for name in names if name and (path := shutil.which(name))), None)
 
 
