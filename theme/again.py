@@ -100,5 +100,5 @@ def setup(app):
     app.connect("builder-inited", recall_index)
     app.connect("env-before-read-docs", spare)
     app.connect("build-finished", remember_index)
-    app.connect("build-finished", remember_cards, priority=890)  # before those that no page has any more are deleted
+    app.connect("build-finished", remember_cards, priority=910)  # after those that no page has any more are deleted
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -321,8 +321,9 @@ def lighten(app, error):
         list(pool.map(to_webp, (path for path in site.glob("_images/*.png") if re.fullmatch(FIGURE, f"_images/{path.name}"))))
     paths = [path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts]
     pages = {path: json.loads(once(site, path, "json", lambda: json.dumps(lighter(site, path)))) for path in paths}
+    shown = {name for page in pages.values() for name in re.findall(r'social_previews/([^"]+)', page["text"])}
     for card in site.glob("_images/social_previews/*"):
-        if not any(card.name in page["text"] for page in pages.values()):
+        if card.name not in shown:
             card.unlink()  # of a page's text in an earlier build
     measure_later(site)
     version = bundle_style(site, pages)
