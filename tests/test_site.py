@@ -39,6 +39,14 @@ def test_formulas_have_their_font_and_none_is_left_as_tex(visit, site, pages):
     assert ord("√") in font  # no leaf has it
 
 
+@standard.asked(page="kernel-density")
+def test_a_root_ends_with_what_is_under_it(visit):
+    """A browser that has wider signs of roots keeps room for the widest behind each."""
+    roots = visit("chapters/kernel-density.html").locator("article msqrt")
+    ends = roots.evaluate_all("all => all.map((root) => root.getBoundingClientRect().right - root.lastElementChild.getBoundingClientRect().right)")
+    assert ends and max(ends) < 2, ends
+
+
 def test_a_formula_is_copied_as_its_tex(visit, site, pages):
     opened = visit(next(page for page in pages if re.search(r"<p>[^<]*<math", (site / page).read_text("utf-8"))))
     told = opened.evaluate("""() => {

@@ -103,7 +103,7 @@ def cut_font(app, env):
     roots = [root[0] for root in re.finditer(r"<(msqrt|mroot)\b.*?</\1>", found)]
     used = set(unescape(re.sub("<[^>]+>", "", found))) | ({"√"} if roots else set())  # which MathML does not write
     used.update([ITALIC[letter] for letter in used if letter in ITALIC])
-    small = not re.search("<m(frac|under|over|table)", "".join(roots))
+    small = not re.search('<m(frac|under|over(?! accent="true")|table)', "".join(roots))  # an accent makes no line taller
     text = "".join(sorted(used))
     path = Path(app.outdir) / CUT
     path.parent.mkdir(parents=True, exist_ok=True)
