@@ -1,7 +1,7 @@
 """A pytest plugin that adds to nbval: each figure is compared too, in the same execution, and no cell is excused.
 
-A solution is run once more after the chapter's last cell, since readers do exercises when they like: same outputs again.
-Then each check of an exercise is given the worksheet's stub and the wrong answers in its metadata, and must refuse each with a hint.
+Solutions are run after the chapter's last cell, since readers do exercises when they like, or never: they give what they gave
+in their places, and so does the chapter without them. Then each check of an exercise is given the worksheet's stub and the wrong answers in its metadata, and must refuse each with a hint.
 
 pyproject.toml loads it with `-p`, so that it also holds when a single chapter is tested.
 """
@@ -64,7 +64,7 @@ class Chapter(IPyNbFile):
             super().setup()
 
     def collect(self):
-        again, solutions = [], chapters.in_solutions(chapters.read(self.path))
+        later, solutions = [], chapters.in_solutions(chapters.read(self.path))
         reads_the_table = bool(execute.CALL.search(self.path.read_text("utf-8")))
         for cell in super().collect():
             place = f"{self.path.name}, code cell {cell.cell_num}"
@@ -72,19 +72,19 @@ class Chapter(IPyNbFile):
                 raise self.CollectError(f"{place} asks nbval to excuse it")
             if cell.cell.source.strip() and cell.cell.execution_count is None:
                 raise self.CollectError(f"{place} was saved without having been run, so there is nothing to compare")
-            same = {"cell_num": cell.cell_num, "cell": cell.cell, "options": cell.options}
-            yield ChapterCell.from_parent(self, name=cell.name, **same)
+            same = ChapterCell.from_parent(self, name=cell.name, cell_num=cell.cell_num, cell=cell.cell, options=cell.options)
             if cell.cell.id in solutions:
-                again.append((f"{cell.name}, once more", same))
-        for name, same in again:
-            yield ChapterCell.from_parent(self, name=name, **same)
-        for name, same in again:
-            told = same["cell"].metadata.get("check", {})
+                later.append(same)
+            else:
+                yield same
+        yield from later
+        for same in later:
+            told = same.cell.metadata.get("check", {})
             for which, wrong in to_be_refused(told, reads_the_table):
-                code = same["cell"].source
+                code = same.cell.source
                 names = sorted({node.id for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Name)})
                 asked = new_code_cell(REFUSED.format(wrong=wrong, check=code, names=names), execution_count=1, outputs=[new_output("stream", text="a hint\n")])
-                yield ChapterCell.from_parent(self, name=f"{name}, {which}", **{**same, "cell": asked})
+                yield ChapterCell.from_parent(self, name=f"{same.name}, {which}", cell_num=same.cell_num, cell=asked, options=same.options)
 
 
 class ChapterCell(IPyNbCell):

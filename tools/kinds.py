@@ -62,7 +62,6 @@ KINDS = {
     "newest versions": ("", {"OMP_NUM_THREADS": "1"}, NEWEST, ""),
     "browser's versions": ("", {**NO_AVX, "OMP_NUM_THREADS": "1"}, "3.12", BROWSER),
     "disturbed": ("", {"OMP_NUM_THREADS": "1", "BOOK_DISTURB": "1"}),
-    "without solutions": ("", {"OMP_NUM_THREADS": "1", "BOOK_SOLUTIONS": "no"}),  # the students' edition shows stored outputs
 }
 
 
@@ -96,9 +95,7 @@ def environment(kind):
 async def outputs(path, python, setting, gate, bar):
     """Execute a chapter; return the outputs of each of its code cells, by the cell's number, and what ended it early."""
     notebook = chapters.read(path)
-    left_out = chapters.in_solutions(notebook) if setting.get("BOOK_SOLUTIONS") == "no" else ()
-    cells = {number: cell for number, cell in chapters.code_cells(notebook) if cell.id not in left_out}
-    notebook.cells = [cell for cell in notebook.cells if cell.id not in left_out]
+    cells = dict(chapters.code_cells(notebook))
     client = NotebookClient(
         notebook,
         timeout=900,
