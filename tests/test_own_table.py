@@ -23,13 +23,13 @@ CALLED = {path: re.findall(r"(\w+)=(\d+)", CALL.search(path.read_text("utf-8"))[
 NEEDS = {path: {name: int(number) for name, number in called} for path, called in CALLED.items()}
 
 
-def three_regimes(n_rows, n_columns):
-    """Return hourly readings that go through three regimes, well apart: EM soon finds them, as in a reader's own plant."""
+def nine_regimes(n_rows, n_columns):
+    """Return hourly readings that go through nine regimes, well apart: a mixture of nine, the largest of most chapters, soon finds them."""
     rng = np.random.default_rng(1)
-    regime = np.arange(n_rows) // 25 * 7 % 3
-    levels = np.array([[0, 0], [6, 3], [2, 8]])[regime]
+    regime = np.arange(n_rows) // 25 * 7 % 9
+    levels = 9 * np.column_stack([regime % 3, regime // 3])
     columns = {
-        f"x{j + 1}: tray {j + 1}": levels[:, j % 2] * (1 + 0.1 * j) + rng.normal(0, 1, n_rows) * (0.5 + 0.3 * regime)
+        f"x{j + 1}: tray {j + 1}": levels[:, j % 2] * (1 + 0.1 * j) + rng.normal(0, 1, n_rows) * (0.5 + 0.1 * regime)
         for j in range(n_columns)
     }
     return pd.DataFrame({"Date": pd.date_range("2021-01-01", periods=n_rows, freq="h"), **columns})
@@ -50,7 +50,7 @@ def plant(save):
     """Weeks of a plant: tiny, huge, negative, rounded and constant columns; text, blanks, infinities in cells."""
 
     def plant(n_rows=600):
-        table = three_regimes(n_rows, 9)
+        table = nine_regimes(n_rows, 9)
         names = table.columns
         table[names[1]] *= 1e-5
         table[names[2]] = 1e6 * (3 - table[names[2]])
@@ -176,7 +176,7 @@ def test_runs_on_a_readers_table(path, plant):
 
 @pytest.mark.parametrize("path", READERS[:1], ids=chapters.name)
 def test_the_first_chapter_runs_on_a_single_short_column(path, save):
-    run(path, save(three_regimes(NEEDS[path]["rows"], 1)))
+    run(path, save(nine_regimes(NEEDS[path]["rows"], 1)))
 
 
 @pytest.mark.parametrize("path", [path for path in READERS if NEEDS[path]], ids=chapters.name)
@@ -185,8 +185,8 @@ def test_says_what_it_needs_of_a_table(path, save):
     needs = NEEDS[path]
     asked = rf"short\.csv: this chapter needs at least {needs['columns']} columns? that var.*, and {needs['rows']:,} rows"
     with pytest.raises(ValueError, match=asked + ".* The table has 20 such rows"):
-        load_table(save(three_regimes(20, 9), "short"), **needs)
-    narrow = three_regimes(1_000, needs["columns"])
+        load_table(save(nine_regimes(20, 9), "short"), **needs)
+    narrow = nine_regimes(1_000, needs["columns"])
     narrow.iloc[:, 1] = 4.0
     too_few = rf"narrow\.csv: this chapter needs .* The table has {needs['columns'] - 1} such columns"
     with pytest.raises(ValueError, match=too_few):
