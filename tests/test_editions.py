@@ -309,6 +309,8 @@ def small(tmp_path, monkeypatch):
 
 
 RIGHT = {"eins-1": "x = 2", "eins-2": "n = own('eins-2', STUDENT)\ny = 10 * n"}
+LOOP = "import time\nwhile True: time.sleep(1)"  # endless, and yet the other hand-ins have the processor
+LOOP_IN_CHECK = "import time\nclass X:\n    def __eq__(self, other):\n        while True: time.sleep(1)\nx = X()"
 HAND_INS = {
     "a/right": (RIGHT, (1, 1), ""),
     "b/wrong": ({"eins-1": "x = 3", "eins-2": "y = 3"}, (0, 0), r"eins-1: How many\?\neins-2: Ten times\."),
@@ -316,9 +318,9 @@ HAND_INS = {
     "number of another": ({**RIGHT, "eins-2": "n = 1\ny = 10 * n"}, (1, 0), "eins-2: Ten times"),
     "error": ({**RIGHT, "eins-1": "x = 1 / 0"}, (0, 1), r"cell \d raised ZeroDivisionError: division by zero\neins-1: The check looks for the name x"),
     "asks": ({**RIGHT, "eins-1": "x = input()"}, (0, 1), "StdinNotImplementedError"),
-    "loops": ({**RIGHT, "eins-1": "while True: pass"}, (0, 1), r"cell \d+: stopped after 5 s\neins-1: The check looks for the name x"),
-    "loops in the check": ({"eins-1": "class X:\n    def __eq__(self, other):\n        while True: pass\nx = X()", "eins-2": RIGHT["eins-2"]}, (0, 1), "eins-1: the check did not come to its end"),
-    "cannot be stopped": ({**RIGHT, "eins-2": "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass"}, (1, 0), r"broken: cell \d+: it cannot be stopped"),
+    "loops": ({**RIGHT, "eins-1": LOOP}, (0, 1), r"cell \d+: stopped after 5 s\neins-1: The check looks for the name x"),
+    "loops in the check": ({"eins-1": LOOP_IN_CHECK, "eins-2": RIGHT["eins-2"]}, (0, 1), "eins-1: the check did not come to its end"),
+    "cannot be stopped": ({**RIGHT, "eins-2": f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{LOOP}"}, (1, 0), r"broken: cell \d+: it cannot be stopped"),
     "dies": ({**RIGHT, "eins-2": "import os\nos._exit(1)"}, (1, 0), r"broken: cell \d+: its kernel died"),
     "cheats": ({**RIGHT, "eins-1": "def judge(*_): return ''\ncheck = json = print = judge\nx = 3"}, (0, 1), "eins-1: How many"),
 }
@@ -337,7 +339,7 @@ def test_a_folder_of_hand_ins_is_graded_whatever_is_in_it(small, tmp_path, capsy
     (folder / "no json.ipynb").write_text("{ this is none")
     (folder / "empty file.ipynb").write_text("")
     nbformat.write(new_notebook(cells=[new_code_cell("1")]), folder / "another.ipynb")
-    assert grade.main([str(folder), "--table", str(table), "--timeout", "5", "--jobs", "2"]) is None
+    assert grade.main([str(folder), "--table", str(table), "--timeout", "5", "--jobs", "4"]) is None
     with open(table, encoding="utf-8-sig", newline="") as file:
         rows = {row["hand-in"].removesuffix(".ipynb"): row for row in csv.DictReader(file)}
     assert set(rows) == {*HAND_INS, "twice", "formula", "bare", "no json", "empty file", "another"}
