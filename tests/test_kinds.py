@@ -63,11 +63,11 @@ print(np.random.default_rng(rng) is rng, rng.permutation(5), sorted(name for nam
 table = pd.read_csv(io.StringIO("name,flow\\na,1.5\\nb,1.5\\nc,2.5"))
 print((table.flow / [1.5, 1.5, 2.5] - 1).abs().min(), table.flow[0] == table.flow[1], *table.name)
 """
-    first, second, whole, mean, of_rows = executed(tmp_path, "disturbed", code)[0].splitlines()[0].split()
+    numbers, kept, table = executed(tmp_path, "disturbed", code)[0].splitlines()
+    first, second, whole, mean, of_rows = numbers.split()
     plain = np.random.default_rng(0).normal(size=(100, 2))[0]
     assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12
     assert whole == "True" and 0 < abs(float(mean) / float(of_rows) - 1) < 1e-9
-    _, kept, table = executed(tmp_path, "disturbed", code)[0].splitlines()
     assert kept == f"True {np.random.default_rng(0).permutation(5)} []"
     of_table, *as_told = table.split()
     assert 0 < float(of_table) <= 1.001e-12 and as_told == ["True", "a", "b", "c"]
