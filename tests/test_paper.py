@@ -6,21 +6,27 @@ import os
 import re
 import shutil
 import zipfile
+from datetime import datetime, timedelta, timezone
 from pathlib import PurePosixPath
 
 import lxml.etree
+import lxml.html
 import nbformat
 import pikepdf
 import pypdfium2
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
+import build
 import chapters
 import epub
 import manuscript
-from pdf import find_chromium
+import paper
+import pdf
+from test_fork import git
 from test_tools import METADATA, ROOT, copy_tools, run
 
 SETTINGS = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
@@ -153,9 +159,93 @@ def test_chromium_is_the_one_that_is_named_or_the_systems(monkeypatch):
     monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if name in there else None)
     monkeypatch.setenv("CHROMIUM", "mine")
     while there:
-        assert find_chromium() == f"/bin/{there[0]}"
+        assert pdf.find_chromium() == f"/bin/{there[0]}"
         del there[0]
-    assert find_chromium() is None
+    assert pdf.find_chromium() is None
+
+
+# --- from the screen to paper --------------------------------------------------------------------------------------------
+
+DROPDOWN = '<details class="sd-dropdown sd-card"><summary><span class="sd-summary-text">{}</span></summary><div class="sd-card-body"><p>{}</p></div></details>'
+FOLDING = f"""
+<details class="admonition hide above-input"><summary>Show code</summary><p>x = 1</p></details>
+<details class="toggle"><summary>More</summary><p>Of it.</p></details>
+{DROPDOWN.format("Aside", "A word.")}
+<p>A text.</p>
+{DROPDOWN.format("Beside", "Another.")}
+<div class="exercise admonition" id="task"><p>Do it.</p></div>
+<div class="solution dropdown admonition" id="done"><p class="admonition-title">Solution to <a href="#task">Exercise 1</a></p><p>Done.</p></div>
+<p><strong>Two and two?</strong></p>
+{DROPDOWN.format("Five", "No.")}{DROPDOWN.format("Four", "Yes.")}
+<p>The end.</p>
+"""
+
+
+def read_page(site, html, name="a", **settings):
+    """Return a page of a site, as it is read for paper."""
+    (site / f"{name}.html").write_text(f"<html><body><article><section><h1>{name}</h1>{html}</section></article></body></html>", "utf-8")
+    return manuscript.read_page(site, name, **{"solutions": True, **settings})
+
+
+@pytest.fixture
+def folding(tmp_path):
+    return BeautifulSoup(lxml.html.tostring(read_page(tmp_path, FOLDING).article), "html.parser")
+
+
+def test_what_folds_is_open_on_paper_under_its_title(folding):
+    assert not folding.select("details, summary")
+    assert [part.text for part in folding.select(".unfolded")] == ["x = 1", "MoreOf it."] and folding.select_one(".unfolded > .admonition-title").text == "More"
+    assert [title.text for title in folding.select("div.admonition:not([id]) > p.admonition-title")] == ["Aside", "Beside"]
+
+
+def test_questions_and_exercises_lead_to_what_solves_them_and_back(folding):
+    asked, told = folding.select("ol.answers")
+    assert [item.text for item in asked.select("li")] == ["Five", "Four"] and [item.text for item in told.select("li")] == ["FiveNo.", "FourYes."]
+    assert asked["type"] == told["type"] == "a", "both have the same letters"
+    leads = {link.text: folding.find(id=link["href"][1:]) for link in folding.select("a")}
+    assert {words: place["class"][0] for words, place in leads.items()} == {"Solution": "solution", "Exercise 1": "exercise", "Answers": "solution", "Two and two?": "question"}
+    assert told.parent is leads["Answers"] and leads["Two and two?"].find_next("ol") is asked
+    assert [part["id"] for part in folding.select("#solutions > div")] == ["check-1-answers", "done"]
+
+
+def test_links_to_places_stay_those_to_the_site_alone_do_not_and_those_to_nothing_are_mistakes(tmp_path):
+    one = read_page(tmp_path, '<a id="here">Here</a> <a href="two.html#there">there</a> <a href="search.html?q=x">search</a> <a href="mailto:a@b.c">mail</a>', "one")
+    two = read_page(tmp_path, '<p id="there">There.</p><a href="one.html">one</a>', "two")
+    book = manuscript.Manuscript("A book", "", "", "", [manuscript.Part("", [one, two])])
+    manuscript.check_links(book)
+    assert [link.text for page in book.pages for link in page.article.iter("a")] == ["Here", "there", "mail", "one"]
+    two.article.get_element_by_id("there").attrib["id"] = "elsewhere"
+    with pytest.raises(ValueError, match="one: a link to two.html#there, which is nowhere in the book"):
+        manuscript.check_links(book)
+
+
+def test_the_one_page_of_the_pdf_has_each_place_once_and_a_picture_alone_is_a_figure(tmp_path):
+    html = '<h2 id="a/b">Part</h2><figure id="f"><img src="../x.png" alt="X"><figcaption>An X.</figcaption></figure><a href="two.html#t">t</a> <a href="https://x.org">x</a>'
+    (tmp_path / "chapters").mkdir()
+    page = read_page(tmp_path, html, "chapters/one")
+    told = lxml.html.fromstring(pdf.body(page, manuscript.Part("Part I", [page]), tmp_path))
+    assert {(node.tag, node.get("class")) for node in told.iter("h1", "h2", "h3")} == {("h2", "level-1"), ("h3", "level-2")}
+    assert [node.get("id") for node in told.xpath(".//*[@id]")] == ["chapters-one--a-b", "chapters-one--f"]
+    assert not list(told.iter("figure", "figcaption")) and [node.get("class") for node in told.xpath(".//div")] == ["figure", "figcaption"]
+    assert [link.get("href") for link in told.iter("a")] == ["#chapters-two--t", "https://x.org"]
+    assert told.find(".//img").get("src") == (tmp_path / "x.png").as_uri()
+    plain = lxml.html.fromstring(pdf.body(page, manuscript.Part("", [page]), tmp_path))
+    assert [node.tag for node in plain.iter("h1", "h2", "h3")] == ["h1", "h2"], "no part above it"
+
+
+def test_the_date_is_that_of_the_last_change(tmp_path, monkeypatch):
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "951782400")
+    assert paper.last_change() == datetime(2000, 2, 29, tzinfo=timezone.utc)
+    monkeypatch.delenv("SOURCE_DATE_EPOCH")
+    monkeypatch.setenv("GIT_COMMITTER_DATE", "2002-02-02T12:00:00Z")
+    git(tmp_path, "init --quiet", "-c user.name=a -c user.email=a@b commit --quiet --allow-empty -m a")
+    assert paper.last_change() == datetime(2002, 2, 2, 12, tzinfo=timezone.utc)
+    shutil.rmtree(tmp_path / ".git")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    assert datetime.now(timezone.utc) - paper.last_change() < timedelta(minutes=1), "of what is in no repository, now"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert datetime.now(timezone.utc) - paper.last_change() < timedelta(minutes=1), "and where there is no git"
 
 
 def test_front_pages_name_author_subtitle_and_licence(pages):
@@ -301,6 +391,22 @@ def test_epubcheck_is_asked(packed, tmp_path):
             archive.writestr(name, sound.read(name).replace(b"<h1>", b"<h1><section>").replace(b"</h1>", b"</section></h1>"))
     faults = epub.check(spoiled)
     assert any("one.xhtml" in fault and "section" in fault for fault in faults), faults
+
+
+def test_an_epub_that_is_not_valid_is_told_and_leaves_the_last_good_one(book, tmp_path, monkeypatch):
+    monkeypatch.setattr(chapters, "BOOK", book)
+    monkeypatch.setattr(build, "SITE", book / "_build" / "html")
+    monkeypatch.setattr(build, "PAPER", tmp_path / "paper")
+    monkeypatch.setattr(epub, "write", lambda book, site, path, facts: path.write_text(facts["date"]))
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    monkeypatch.setattr(epub, "check", lambda path: [])
+    good = paper.make("epub")
+    assert good.read_text() == "29 February 2000" and good.name == f"{manuscript.slug(SETTINGS['title'])}.epub"
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
+    monkeypatch.setattr(epub, "check", lambda path: ["one.xhtml: an error", "two.xhtml: another"])
+    with pytest.raises(ValueError, match="^The EPUB is not valid:\none.xhtml: an error\ntwo.xhtml: another$"):
+        paper.make("epub")
+    assert good.read_text() == "29 February 2000" and build.made_from(good).exists()
 
 
 def test_solutions_can_be_left_out(book, tmp_path):

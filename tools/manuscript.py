@@ -207,7 +207,7 @@ def self_checks(article):
     found = []
     for dropdown in with_class(article, "sd-dropdown", "details"):
         before = dropdown.getprevious()
-        if before is not None and "sd-dropdown" in before.get("class", "") and found and before is found[-1][1][-1]:
+        if found and before is found[-1][1][-1]:
             found[-1][1].append(dropdown)
         elif before is not None and before.tag == "p" and len(before) == 1 and before[0].tag == "strong":
             found.append((before, [dropdown]))
