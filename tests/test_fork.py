@@ -291,12 +291,13 @@ def test_a_fork_with_a_table_of_its_own_is_told_what_it_leaves_out_and_what_stil
     one = folder / "chapters" / "one.ipynb"
     cells = [new_markdown_cell(text) for text in ("# One", "The turbine stands.", f"The wind is 7 m/s. {check_fork.chapters.own_table.MARK}")]
     tagged = new_code_cell("print('blades of the turbine')", metadata={"tags": [check_fork.chapters.own_table.TAG]})
-    nbformat.write(new_notebook(cells=[*cells, new_code_cell("print('wind')"), tagged, new_markdown_cell("A window opens.")]), one)
+    more = [new_markdown_cell("A window opens."), new_markdown_cell("The anemometer turns.")]
+    nbformat.write(new_notebook(cells=[*cells, new_code_cell("print('wind')"), tagged, *more]), one)
     monkeypatch.setattr(check_fork.chapters.own_table, "in_use", lambda: True)
     found = "\n".join(told(folder))
     assert "chapters/one.ipynb, cell 3: The wind is 7 m/s. (left out with your table: write it anew)" in found
     assert "chapters/one.ipynb, cell 5: the code that begins with `print('blades of the turbine')` (left out" in found
-    assert "chapters/one.ipynb, cells 2: they speak of the wind farm" in found  # and a window does not
+    assert "chapters/one.ipynb, cells 2, 7: they speak of the wind farm" in found  # and a window does not
     assert "chapters/one.ipynb, cells 4: their code speaks of the wind farm" in found
 
 

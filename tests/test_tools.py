@@ -8,10 +8,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 
+import memory
 import nbformat
 import numpy as np
+import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
@@ -442,3 +445,25 @@ def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tm
     status, printed = run(book, "fold.py")  # on Binder, where they are
     assert status == 0, printed
     assert path.read_bytes() == (lab / path.name).read_bytes()
+
+
+def test_memory_is_told_of_a_kernel_and_of_what_its_fits_start(book, monkeypatch):
+    grow = "text = 'x' * {} * 10**6; print(flush=True); import time; time.sleep(9)"
+    kernel = f"import subprocess, sys; fit = subprocess.Popen([sys.executable, '-S', '-c', {grow.format(90)!r}], stdout=-1); fit.stdout.read(1); {grow.format(40)}"
+
+    class Client:
+        def __init__(self, notebook, **_):
+            assert notebook == chapters.read(chapter(book))
+
+        def execute(self):
+            with subprocess.Popen([sys.executable, "-S", "-c", kernel], stdout=subprocess.PIPE) as process:
+                process.stdout.read(1)
+                time.sleep(10 * memory.SECONDS)
+                for each in (*psutil.Process(process.pid).children(), process):
+                    each.kill()
+
+    monkeypatch.setattr(memory, "NotebookClient", Client)
+    monkeypatch.setattr(memory, "SECONDS", 0.02)
+    kernel, others = memory.peaks(chapter(book))
+    assert 40e6 < kernel < 90e6 < others < 140e6
+    assert not [thread for thread in threading.enumerate() if thread.name.endswith("(look)")], "nobody looks any more"
