@@ -349,6 +349,7 @@ def test_epub_is_whole(packed, book):
         assert archive.read("mimetype") == b"application/epub+zip"
         package = lxml.etree.fromstring(archive.read("book/package.opf"))
         texts = {name: lxml.etree.fromstring(archive.read(name)) for name in names if name.endswith(".xhtml")}
+        colors = archive.read("book/code.css").decode()
     items = {f"book/{item.get('href')}": item for item in package.iterfind(".//{*}item")}
     assert set(items) == set(names) - {"mimetype", "META-INF/container.xml", "book/package.opf"}
     read = [item.get("idref") for item in package.iterfind(".//{*}itemref")]
@@ -361,7 +362,7 @@ def test_epub_is_whole(packed, book):
         assert len(set(places[name])) == len(places[name])
         assert not list(text.iter("{*}script", "{*}details", "{*}button"))
         assert bool(list(text.iter("{http://www.w3.org/1998/Math/MathML}math"))) == ("mathml" in items[name].get("properties", ""))
-        for node in text.iter("{*}a", "{*}img"):
+        for node in text.iter("{*}a", "{*}img", "{*}link"):
             to = node.get("href", node.get("src"))
             if not to.startswith("https:"):
                 path, _, place = to.partition("#")
@@ -370,6 +371,8 @@ def test_epub_is_whole(packed, book):
                 followed += 1
         assert all(image.get("alt") for image in text.iter("{*}img"))
     assert followed > 15
+    tokens = {node.get("class") for node in texts["book/chapters/one.xhtml"].iterfind(".//{*}div[@class='highlight']//{*}span") if node.get("class") != "line"}
+    assert tokens and all(f"\n.highlight .{token} {{ color:" in colors for token in tokens), "code has its colours"
     one = "".join(texts["book/chapters/one.xhtml"].itertext())
     assert "the secret" in one and "Step 2" in one and "Step 3" not in one
 
