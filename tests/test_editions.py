@@ -312,7 +312,7 @@ RIGHT = {"eins-1": "x = 2", "eins-2": "n = own('eins-2', STUDENT)\ny = 10 * n"}
 LOOP = "import time\nwhile True: time.sleep(1)"  # endless, and yet the other hand-ins have the processor
 LOOP_IN_CHECK = "import time\nclass X:\n    def __eq__(self, other):\n        while True: time.sleep(1)\nx = X()"
 HAND_INS = {
-    "a/right": (RIGHT, (1, 1), ""),
+    "a/right": ({**RIGHT, "eins-1": "import os\nx = 2 if os.environ['BOOK_TABLE'] == '' else 0  # whatever table the teacher works on"}, (1, 1), ""),
     "b/wrong": ({"eins-1": "x = 3", "eins-2": "y = 3"}, (0, 0), r"eins-1: How many\?\neins-2: Ten times\."),
     "empty": ({}, (0, 0), r"eins-1: Put your answer .*\neins-2: Put your answer"),
     "number of another": ({**RIGHT, "eins-2": "n = 1\ny = 10 * n"}, (1, 0), "eins-2: Ten times"),
@@ -326,7 +326,8 @@ HAND_INS = {
 }
 
 
-def test_a_folder_of_hand_ins_is_graded_whatever_is_in_it(small, tmp_path, capsys):
+def test_a_folder_of_hand_ins_is_graded_whatever_is_in_it(small, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("BOOK_TABLE", "/a/teachers/table.csv")
     folder, table = tmp_path / "handed in", tmp_path / "grades.csv"
     for name, (answers, _, _) in HAND_INS.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)

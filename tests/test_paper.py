@@ -6,8 +6,11 @@ import os
 import re
 import shutil
 import zipfile
+from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import lxml.etree
 import lxml.html
@@ -231,6 +234,60 @@ def test_the_one_page_of_the_pdf_has_each_place_once_and_a_picture_alone_is_a_fi
     assert told.find(".//img").get("src") == (tmp_path / "x.png").as_uri()
     plain = lxml.html.fromstring(pdf.body(page, manuscript.Part("", [page]), tmp_path))
     assert [node.tag for node in plain.iter("h1", "h2", "h3")] == ["h1", "h2"], "no part above it"
+
+
+class Chromium:
+    """Stands for the browser that prints: in the first of its PDFs a place is on page 1, in all later ones on page 2."""
+
+    def __init__(self):
+        self.chromium, self.html, self.numbers = self, "", []
+
+    def launch(self, executable_path, args):
+        assert "--no-sandbox" in args, "as root, in a container for example, it does not start without"
+        return self
+
+    def new_page(self):
+        return self
+
+    def goto(self, address):
+        self.html = Path(url2pathname(urlsplit(address).path)).read_text("utf-8")
+
+    def evaluate(self, script, numbers):
+        self.numbers.append(numbers)
+
+    def pdf(self, path, **_):
+        with pikepdf.new() as document:
+            for _ in range(2):
+                document.add_blank_page()
+            place = document.pages[len(self.numbers) > 1]
+            document.Root.Dests = pikepdf.Dictionary({"/one": pikepdf.Array([place.obj, pikepdf.Name.Fit])})
+            document.save(path)
+
+    def close(self):
+        pass
+
+
+def test_the_pdf_is_printed_until_the_numbers_on_its_pages_are_theirs_and_says_any_title_as_it_is(tmp_path, monkeypatch):
+    page = read_page(tmp_path, "<p>A text.</p>", "one")
+    page.title = 'Größe & "Maß" <i>'
+    book = manuscript.Manuscript("Mine & yours", "", "Ada <a@b>", "<p>Free</p>", [manuscript.Part("Teil 1. Übung", [page])])
+    chromium = Chromium()
+    monkeypatch.setattr(pdf, "sync_playwright", lambda: nullcontext(chromium))
+    pdf.write(book, tmp_path, tmp_path / "book.pdf", FACTS)
+    assert chromium.numbers == [{}, {"one": 1}, {"one": 2}]
+    with pikepdf.open(tmp_path / "book.pdf") as document:
+        assert document.docinfo["/Author"] == "Ada <a@b>" and document.Root.PageMode == "/UseOutlines"
+    html = BeautifulSoup(chromium.html, "html.parser")
+    assert (html.title.text, html.select_one(".author").text, html.select_one("nav ol a[href='#one']").text) == (book.title, book.author, page.title)
+    assert '@page one:left { @top-left { content: "Teil 1. Übung"; } }' in html.style.text
+    assert r'@page one:right { @top-right { content: "Größe \26  \22 Maß\22  \3c i>"; } }' in html.style.text
+
+
+def test_without_a_chromium_nothing_is_printed(tmp_path, monkeypatch):
+    monkeypatch.setattr(pdf, "find_chromium", lambda: str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match="^no Chromium to print with: install one, or name it in CHROMIUM [(]"):
+        pdf.write(manuscript.Manuscript("A", "", "B", "", []), tmp_path, tmp_path / "book.pdf", FACTS)
+    assert not (tmp_path / "book.pdf").exists()
 
 
 def test_the_date_is_that_of_the_last_change(tmp_path, monkeypatch):

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import importlib
 import io
 import os
 import shutil
@@ -467,3 +468,12 @@ def test_memory_is_told_of_a_kernel_and_of_what_its_fits_start(book, monkeypatch
     kernel, others = memory.peaks(chapter(book))
     assert 40e6 < kernel < 90e6 < others < 140e6
     assert not [thread for thread in threading.enumerate() if thread.name.endswith("(look)")], "nobody looks any more"
+
+
+@pytest.mark.parametrize("name", ["grade", "kinds", "live", "live_check"])
+def test_a_tool_that_is_asked_says_what_it_does_and_takes(name, capsys):
+    tool = importlib.import_module(name)
+    with pytest.raises(SystemExit) as end:
+        tool.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert end.value.code == 0 and tool.__doc__.splitlines()[0][:60] in told and "%(" not in told

@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -42,6 +43,11 @@ def place(name, identifier=""):
     return f"{name}--{identifier}".replace("/", "-") if identifier else name.replace("/", "-")
 
 
+def in_css(text):
+    """Return a text as a string of a style sheet within HTML, where nothing in it ends the one or the other."""
+    return '"' + re.sub(r'[\\"<&\n]', lambda found: f"\\{ord(found[0]):x} ", text) + '"'
+
+
 def body(page, part, site):
     """Return a page's HTML for the one page of all: below its part's heading, identifiers and links unique, pictures found."""
     article = copy.deepcopy(page.article)
@@ -80,7 +86,7 @@ def write(book, site, path, facts):
         If there is no Chromium.
     """
     fonts = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
-    heads = [{"page": place(page.name), "left": part.caption or book.title, "right": page.title} for part in book.parts for page in part.pages]
+    heads = [{"page": place(page.name), "left": in_css(part.caption or book.title), "right": in_css(page.title)} for part in book.parts for page in part.pages]
     html = jinja2.Environment(loader=jinja2.FileSystemLoader(PAPER), autoescape=True).get_template("book.html").render(
         **facts, book=book, heads=heads, place=place,
         styles=[file.as_uri() for file in (site / "_static" / "formulas.css", PAPER / "paper.css", PAPER / "print.css")],
