@@ -9,6 +9,7 @@ import zipfile
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -284,8 +285,11 @@ def test_the_pdf_is_printed_until_the_numbers_on_its_pages_are_theirs_and_says_a
 
 
 def test_without_a_chromium_nothing_is_printed(tmp_path, monkeypatch):
-    monkeypatch.setattr(pdf, "find_chromium", lambda: str(tmp_path / "nowhere"))
-    with pytest.raises(ValueError, match="^no Chromium to print with: install one, or name it in CHROMIUM [(]"):
+    def launch(**_):
+        raise pdf.Error("It is not there\nand more")
+
+    monkeypatch.setattr(pdf, "sync_playwright", lambda: nullcontext(SimpleNamespace(chromium=SimpleNamespace(launch=launch))))
+    with pytest.raises(ValueError, match="^no Chromium to print with: install one, or name it in CHROMIUM [(]It is not there[)]$"):
         pdf.write(manuscript.Manuscript("A", "", "B", "", []), tmp_path, tmp_path / "book.pdf", FACTS)
     assert not (tmp_path / "book.pdf").exists()
 

@@ -9,13 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import memory
 import nbformat
 import numpy as np
-import psutil
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
@@ -449,25 +447,36 @@ def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tm
 
 
 def test_memory_is_told_of_a_kernel_and_of_what_its_fits_start(book, monkeypatch):
-    grow = "text = 'x' * {} * 10**6; print(flush=True); import time; time.sleep(9)"
-    kernel = f"import subprocess, sys; fit = subprocess.Popen([sys.executable, '-S', '-c', {grow.format(90)!r}], stdout=-1); fit.stdout.read(1); {grow.format(40)}"
+    grow = "text = 'x' * {} * 10**6; print({}, flush=True); import time; time.sleep(99)"
+    fit = f"import subprocess, sys; fit = subprocess.Popen([sys.executable, '-S', '-c', {grow.format(90, 0)!r}], stdout=-1); fit.stdout.read(1)"
+    started, looks = [], []
+
+    class Process(memory.psutil.Process):
+        def children(self, **how):
+            looks.append(how)
+            return [each for each in super().children(**how) if each.pid in started]  # and not what other tests have left
 
     class Client:
         def __init__(self, notebook, **_):
             assert notebook == chapters.read(chapter(book))
 
         def execute(self):
-            with subprocess.Popen([sys.executable, "-S", "-c", kernel], stdout=subprocess.PIPE) as process:
-                process.stdout.read(1)
-                time.sleep(10 * memory.SECONDS)
-                for each in (*psutil.Process(process.pid).children(), process):
-                    each.kill()
+            with subprocess.Popen([sys.executable, "-S", "-c", f"{fit}; {grow.format(40, 'fit.pid')}"], stdout=subprocess.PIPE) as kernel:
+                started[:] = kernel.pid, int(kernel.stdout.readline())
+                wanted, deadline = len(looks) + 2, time.monotonic() + 30
+                while len(looks) < wanted and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                for each in started:
+                    os.kill(each, signal.SIGTERM)
 
     monkeypatch.setattr(memory, "NotebookClient", Client)
-    monkeypatch.setattr(memory, "SECONDS", 0.02)
+    monkeypatch.setattr(memory, "SECONDS", 0.01)
+    monkeypatch.setattr(memory.psutil, "Process", Process)
     kernel, others = memory.peaks(chapter(book))
     assert 40e6 < kernel < 90e6 < others < 140e6
-    assert not [thread for thread in threading.enumerate() if thread.name.endswith("(look)")], "nobody looks any more"
+    looked = len(looks)
+    time.sleep(0.05)
+    assert len(looks) == looked, "nobody looks any more"
 
 
 @pytest.mark.parametrize("name", ["grade", "kinds", "live", "live_check"])
