@@ -242,9 +242,10 @@ def test_a_figure_is_stored_with_fewer_colors_where_nobody_sees_it():
 def test_execute_names_the_cell_that_raises_and_leaves_the_file(book):
     write(book, "1", "def f():\n    return 1 / 0\n\nf()")
     before = chapter(book).read_bytes()
-    status, printed = run(book, "execute.py", chapter(book))
-    assert status == 1
-    assert "chapters/eins.ipynb, cell 3: raised ZeroDivisionError: division by zero" in printed
+    process = start(book, "execute.py", chapter(book))
+    printed, errors = process.communicate()
+    assert (process.returncode, printed) == (1, "Executed: nothing to the end\n"), "faults are no output"
+    assert "1 / 0" in errors and "chapters/eins.ipynb, cell 3: raised ZeroDivisionError: division by zero" in errors
     assert chapter(book).read_bytes() == before
     assert [path.name for path in (book / "chapters").iterdir() if path.suffix not in (".ipynb", ".md")] == []
 

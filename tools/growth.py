@@ -41,7 +41,7 @@ def renamed(notebook, ending):
 
 def grow(folder, size, originals=None):
     """Make a book of `size` numbered chapters in a folder; `originals` says how many of this book's are in it, all of them if not given."""
-    unwanted = shutil.ignore_patterns(".*", "_build", "__pycache__", "tests")
+    unwanted = shutil.ignore_patterns(".*", "_build", "__pycache__")
     shutil.copytree(chapters.BOOK, folder, ignore=unwanted, dirs_exist_ok=True)
     contents = yaml.safe_load((folder / "_toc.yml").read_text("utf-8"))
     parts = [part["chapters"] for part in contents["parts"] if part.get("numbered")]
