@@ -10,11 +10,13 @@ import signal
 import subprocess
 import sys
 import time
+from types import SimpleNamespace
 
 import memory
 import nbformat
 import numpy as np
 import pytest
+from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
@@ -424,6 +426,35 @@ def test_words_that_other_pages_show_are_no_plain_words(directive):
 
     before, after = (build.skeleton(nbformat.writes(notebook(words))) for words in ("Its meaning", "Another one"))
     assert (before == after) == (directive == "note")
+
+
+def test_a_site_offers_the_editions_that_have_its_text_and_is_as_it_was_without_them(tmp_path, monkeypatch):
+    site, one = tmp_path / "html", tmp_path / "html" / "chapters" / "one.html"
+    one.parent.mkdir(parents=True)
+    plain = '<div class="dropdown-download-buttons">\n<ul class="dropdown-menu">\n<li>.ipynb</li>\n</ul></div>\n<ul class="dropdown-menu">\n</ul><p class="paper-editions"></p>\n'
+    for page in (site / "index.html", one):
+        page.write_text(plain, "utf-8")
+    monkeypatch.setattr(build, "PAPER", tmp_path / "paper")
+    monkeypatch.setattr(build.manuscript, "read", lambda site, solutions: SimpleNamespace(digest=lambda: f"text of {site.name}"))
+    build.offer(site)
+    build.PAPER.mkdir()
+    for name in ("book.pdf", "book.epub", f"book{build.WITHOUT}.pdf"):
+        (build.PAPER / name).write_bytes(bytes(1_200_000))
+        build.made_from(build.PAPER / name).write_text("text of html")
+    assert one.read_text() == plain
+    for _ in range(2):  # the second time, it is done already
+        build.offer(site)
+        assert {path.name for path in site.iterdir()} == {"book.pdf", "book.epub", "chapters", "index.html"}
+        for page, up in ((one, "../"), (site / "index.html", "")):
+            html = BeautifulSoup(page.read_text("utf-8"), "html.parser")
+            menu, other = html.select("ul")
+            assert [item.text for item in menu.select("li")] == ["Whole book: PDF, 1.2 MB", "Whole book: EPUB, 1.2 MB", ".ipynb"] and not other.select("li")
+            assert html.select_one("p.paper-editions").text.endswith("for an e-reader: PDF, 1.2 MB, EPUB, 1.2 MB.")
+            assert [(link["href"], link.has_attr("download")) for link in html.select("a")] == [(f"{up}book.{kind}", True) for kind in ("pdf", "epub")] * 2
+    for kind in ("pdf", "epub"):
+        build.made_from(build.PAPER / f"book.{kind}").write_text("an older text")
+    build.offer(site)
+    assert one.read_text() == plain and {path.name for path in site.iterdir()} == {"chapters", "index.html"}
 
 
 def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tmp_path):
