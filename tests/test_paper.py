@@ -212,6 +212,16 @@ def test_questions_and_exercises_lead_to_what_solves_them_and_back(folding):
     assert [part["id"] for part in folding.select("#solutions > div")] == ["check-1-answers", "done"]
 
 
+def test_long_lines_of_code_are_marked_unless_a_token_goes_over_their_end(tmp_path):
+    long = "x" * 41
+    code = f'{long} <span class="o">=</span> <span class="mi">1</span>\ny <span class="o">=</span> <span class="mi">2</span>\n'
+    page = read_page(tmp_path, f'<div><pre><span></span>{code}</pre><pre><span class="sd">"{long}\n{long}"</span>\n</pre></div>')
+    first, second = page.article.iter("pre")
+    assert [(span.get("class"), span.text_content()) for span in first.iter("span")] == [("line", f"{long} = 1\n"), ("mi", "1"), ("mi", "2")]
+    assert [(span.get("class"), span.text_content()) for span in second.iter("span")] == [("sd", f'"{long}\n{long}"')]
+    assert first.text_content() == f"{long} = 1\ny = 2\n"
+
+
 def test_links_to_places_stay_those_to_the_site_alone_do_not_and_those_to_nothing_are_mistakes(tmp_path):
     one = read_page(tmp_path, '<a id="here">Here</a> <a href="two.html#there">there</a> <a href="search.html?q=x">search</a> <a href="mailto:a@b.c">mail</a>', "one")
     two = read_page(tmp_path, '<p id="there">There.</p><a href="one.html">one</a>', "two")
