@@ -245,10 +245,11 @@ def test_key_has_solutions_notes_and_a_list(tmp_path, plain):
 
 # --- checks --------------------------------------------------------------------------------------------------------------
 
-CHECK = 'assert x > 0, "Which side of zero?"\nassert x == goal, "Count once more."'
+CHECK = 'assert x > 0, "Which side of zero?"\nassert x == goal, "Count once more."\nassert x != 4'
 CASES = [
     ({"x": 3, "goal": 3}, ""),
     ({"x": -3, "goal": 3}, "Which side of zero?"),
+    ({"x": 4, "goal": 4}, "That is not right yet."),
     ({"x": ..., "goal": 3}, "Put your answer in the place of the three dots: x still lacks one."),
     ({"goal": 3}, "The check looks for the name x, and there is none yet: run a cell that gives it a value."),
     ({"x": "3", "goal": 3}, "The check could not read your answer (TypeError"),

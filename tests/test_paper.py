@@ -431,6 +431,7 @@ def test_epub_is_whole(packed, book):
     followed = 0
     for name, text in texts.items():
         assert len(set(places[name])) == len(places[name])
+        assert [link.get("href").rpartition("/")[2] for link in text.iter("{*}link")] == ["formulas.css", "paper.css", "code.css"]
         assert not list(text.iter("{*}script", "{*}details", "{*}button"))
         assert bool(list(text.iter("{http://www.w3.org/1998/Math/MathML}math"))) == ("mathml" in items[name].get("properties", ""))
         for node in text.iter("{*}a", "{*}img", "{*}link"):
