@@ -1,11 +1,13 @@
 """The editions of the book: the students' site has nothing of a solution, worksheets check by themselves, the key has it all."""
 
 import ast
+import asyncio
 import csv
 import json
 import re
 import subprocess
 import sys
+import time
 import zlib
 
 import lxml.html
@@ -114,7 +116,9 @@ def test_live_pages_for_students_hide_checks_and_number_cells_as_their_page_does
     facts = live.chapter_facts(path, with_solutions=False)
     assert facts["seconds"] == {str(number): identifier for number, identifier in enumerate(left, start=1)}
     assert len(live.chapter_facts(path)["seconds"]) == len(shown) > len(left)
-    assert "factorial" not in json.dumps(facts) and facts["checks"]["word-dice-1"]["code"]
+    assert "factorial" not in json.dumps(facts)
+    posed = {label: cell for cell, label, _ in solutions.places(notebook) if "check" in cell.metadata}
+    assert facts["checks"] == {label: {"code": checks.pack(cell.source), "starter": cell.metadata["check"]["starter"]} for label, cell in posed.items()} and posed
 
 
 START, END = "```{solution-start} a\n:class: dropdown\n```", "```{solution-end}\n```"
@@ -361,3 +365,10 @@ def test_what_cannot_be_graded_is_told(tmp_path):
     for folder, told in (("", "HANDINS must name"), (tmp_path / "nowhere", "there is no folder"), (tmp_path, "has no .ipynb in it")):
         assert told in grade.main([str(folder), "--table", str(tmp_path / "grades.csv")])
     assert not list(tmp_path.iterdir())
+
+
+def test_a_hand_in_that_takes_too_long_in_all_is_stopped():
+    hand_in = grade.HandIn(new_notebook(), {}, timeout=5)
+    hand_in.end = time.monotonic() - 1
+    with pytest.raises(grade.Broken, match="^stopped before cell 3: it took more than 50 s in all$"):
+        asyncio.run(hand_in.run("1", "cell 3"))

@@ -154,3 +154,10 @@ def test_unknown_names_are_refused(arguments, told):
     command = [sys.executable, chapters.BOOK / "tools" / "kinds.py", *arguments]
     run = subprocess.run(command, capture_output=True, encoding="utf-8")
     assert run.returncode == 2 and told in run.stderr
+
+
+def test_who_asks_is_told_the_kinds(capsys):
+    with pytest.raises(SystemExit):
+        kinds.main(["--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    assert all(kind in told for kind in kinds.KINDS)

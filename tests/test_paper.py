@@ -288,6 +288,8 @@ def test_the_pdf_is_printed_until_the_numbers_on_its_pages_are_theirs_and_says_a
     assert chromium.numbers == [{}, {"one": 1}, {"one": 2}]
     with pikepdf.open(tmp_path / "book.pdf") as document:
         assert document.docinfo["/Author"] == "Ada <a@b>" and document.Root.PageMode == "/UseOutlines"
+    files = [Path(url2pathname(urlsplit(file).path)) for file in re.findall(r'(?:href=|url[(])"(file:[^"]+)"', chromium.html)]
+    assert len(files) == 3 + len(pdf.FONTS) and [file for file in files if not file.exists()] == [tmp_path / "_static" / "formulas.css"], "but this, all are there"
     html = BeautifulSoup(chromium.html, "html.parser")
     assert (html.title.text, html.select_one(".author").text, html.select_one("nav ol a[href='#one']").text) == (book.title, book.author, page.title)
     assert '@page one:left { @top-left { content: "Teil 1. Übung"; } }' in html.style.text
