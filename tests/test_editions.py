@@ -238,7 +238,7 @@ def test_key_has_solutions_notes_and_a_list(tmp_path, plain):
     code = [cell for cell in sheet.cells if cell.cell_type == "code" and cell.id in inside]
     assert [(cell.source, cell.outputs) for cell in code] == [(cell.source, cell.outputs) for _, cell in chapters.code_cells(notebook) if cell.id in inside]
     note = next(cell.source for cell in sheet.cells if cell.id == "note-word-dice-2")
-    assert "practice, 10 minutes" in note and "`p_party`, one of 0.6" in note and "1. Give one number for each word." in note
+    assert note.startswith("**For instructors: word-dice-2**\n\n- practice, 10 minutes\n") and "`p_party`, one of 0.6" in note and "1. Give one number for each word." in note
     assert "- tests: a posterior under a bent coin\n" in note
     assert set(editions.tested()) == {each.label for path in WITH_EXERCISES for each in editions.exercises(path)}
     rows = editions.key_list().splitlines()
@@ -365,6 +365,21 @@ def test_what_cannot_be_graded_is_told(tmp_path):
     for folder, told in (("", "HANDINS must name"), (tmp_path / "nowhere", "there is no folder"), (tmp_path, "has no .ipynb in it")):
         assert told in grade.main([str(folder), "--table", str(tmp_path / "grades.csv")])
     assert not list(tmp_path.iterdir())
+
+
+def test_what_nobody_told_of_an_exercise_is_left_open(small):
+    path = chapters.BOOK / "chapters" / "eins.ipynb"
+    assert editions.key_list().splitlines()[4:] == ["| eins-1 |  |  |  | yes |  |", "| eins-2 |  |  |  | yes |  |"]
+    assert editions.note(editions.exercises(path)[0]).splitlines()[2:] == ["- no level, ? minutes", "- common mistakes: ", "- hints, the first that applies:", "  1. How many?"]
+
+
+def test_a_solution_that_is_not_clear_or_has_no_exercise_is_told_with_its_chapter(small):
+    path = chapters.BOOK / "chapters" / "eins.ipynb"
+    whole = chapters.read(path)
+    for cells, told in (([END], "cell 10: a solution ends that did not begin"), ([START.replace(" a", " eins-3"), END], "a solution of eins-3, and no such exercise")):
+        nbformat.write(new_notebook(cells=[*whole.cells, *map(new_markdown_cell, cells)], metadata=KIND), path)
+        with pytest.raises(ValueError, match=f"^chapters/eins.ipynb: {told}$"):
+            editions.exercises(path)
 
 
 def test_a_hand_in_that_takes_too_long_in_all_is_stopped():
