@@ -12,15 +12,16 @@ OF_WIDTH = ["scrollable-region-focusable", "target-size"]
 WIDE, NARROW = 1280, 390
 
 #: Marks, with the name of a state of the page, the first element with text of each kind that is not among the `seen` ones: with
-#: the colours and sizes of its own and the grounds behind it. axe takes twenty milliseconds for an element, and a chapter has
-#: thousands of signs and words alike.
+#: the colours and sizes of its own, the grounds behind it, and the text around it. axe takes twenty milliseconds for an element,
+#: and a chapter has thousands of signs and words alike.
 MARK_KINDS = """([state, seen]) => {
     const found = new Set(), known = new Set(seen);
     const grounds = new Map([[null, ""]]);
     const ground = (element) => {
         if (!grounds.has(element)) {
             const { backgroundColor, backgroundImage, opacity } = getComputedStyle(element);
-            grounds.set(element, [ground(element.parentElement), element.tagName, backgroundColor, backgroundImage, opacity].join());
+            const own = [backgroundColor, backgroundImage, opacity].join();
+            grounds.set(element, ground(element.parentElement) + (own == "rgba(0, 0, 0, 0),none,1" ? "" : own));
         }
         return grounds.get(element);
     };
@@ -28,7 +29,9 @@ MARK_KINDS = """([state, seen]) => {
         if (![...element.childNodes].some((node) => node.nodeType == Node.TEXT_NODE && node.data.trim())) continue;
         if (!element.checkVisibility({ visibilityProperty: true })) continue;
         const { color, fontSize, fontWeight, textDecorationLine, borderBottomStyle } = getComputedStyle(element);
-        const kind = [ground(element), color, fontSize, fontWeight, textDecorationLine, borderBottomStyle].join();
+        const around = element.parentElement, region = element.closest("article, aside, dialog, footer, header, nav");
+        const place = [region?.tagName, around.tagName, getComputedStyle(around).color, element.tagName];
+        const kind = [ground(element), place, color, fontSize, fontWeight, textDecorationLine, borderBottomStyle].join();
         if (known.has(kind) || found.has(kind)) continue;
         found.add(kind);
         element.dataset.kinds = `${element.dataset.kinds ?? ""} ${state}`;
