@@ -30,6 +30,8 @@ def fetch(start, name):
         with urllib.request.urlopen(start + name, timeout=30) as answer:
             return answer.read()
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()  # it is the answer, still open
         missing = getattr(error, "code", None) == 404 or isinstance(getattr(error, "reason", None), FileNotFoundError)
         if missing:
             return None

@@ -31,7 +31,6 @@ from figures import assert_looks_like  # the tests' eye, in the tests' folder
 
 ENVIRONMENTS = chapters.BOOK / "_build" / "kinds"
 DISTURB = Path(__file__).with_name("disturb.py")
-OLDEST, NEWEST = "3.11", "3.13"  # of the Pythons that the book supports
 #: The versions that Pyodide 0.27.7 brings to a reader's browser, under Python 3.12.
 BROWSER = "numpy==2.0.2 scipy==1.14.1 scikit-learn==1.6.1 matplotlib==3.8.4 pandas==2.2.3 seaborn==0.13.2"
 
@@ -59,7 +58,7 @@ KINDS = {
     "AVX2, two threads": ("AVX2", {**AVX2, "OMP_NUM_THREADS": "2"}),
     "AVX-512": ("AVX512F", {**AVX512, "OMP_NUM_THREADS": "1"}),
     "AVX-512, two threads": ("AVX512F", {**AVX512, "OMP_NUM_THREADS": "2"}),
-    "newest versions": ("", {"OMP_NUM_THREADS": "1"}, NEWEST, ""),
+    "newest versions": ("", {"OMP_NUM_THREADS": "1"}, "3.13", ""),
     "browser's versions": ("", {**NO_AVX, "OMP_NUM_THREADS": "1"}, "3.12", BROWSER),
     "disturbed": ("", {"OMP_NUM_THREADS": "1", "BOOK_DISTURB": "1"}),
 }

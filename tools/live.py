@@ -24,6 +24,7 @@ import tarfile
 import tempfile
 import threading
 import tomllib
+import urllib.error
 import urllib.request
 import zipfile
 from html import escape
@@ -69,7 +70,16 @@ def mirror(address):
         return lambda name: wheel.read(folder + name)
     if Path(address).is_dir():
         return lambda name: Path(address, name).read_bytes()
-    return lambda name: urllib.request.urlopen(address.rstrip("/") + "/" + name, timeout=30).read()
+
+    def ask(name):
+        try:
+            with urllib.request.urlopen(address.rstrip("/") + "/" + name, timeout=30) as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            error.close()  # it is the answer, still open
+            raise
+
+    return ask
 
 
 def fetch(mirrors):
