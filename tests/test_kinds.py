@@ -4,15 +4,15 @@ import asyncio
 import base64
 import contextlib
 import io
-import subprocess
 import sys
+from unittest.mock import MagicMock
 
 import figures
 import kinds
 import nbformat
 import numpy as np
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
 import chapters
@@ -81,6 +81,7 @@ print((table.flow / [1.5, 1.5, 2.5] - 1).abs().min(), table.flow[0] == table.flo
 
 
 STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_result", data={"text/plain": "a", "text/html": "<b>"})]
+LONG = "x" * 100
 
 
 @pytest.mark.parametrize(
@@ -88,14 +89,32 @@ STORED = [new_output("stream", text="one\ntwo 1.49\n"), new_output("execute_resu
     [
         (STORED, ""),
         ([new_output("stream", text="one\ntwo 1.50\n"), STORED[1]], "stdout, line 2, column 7\n    now:    two 1.50\n    stored: two 1.49"),
-        (STORED[:1], "1 output(s), 2 stored; the first of the odd ones: {'text/plain': 'a'"),
+        (STORED[:1], "1 output(s), 2 stored; the first of the odd ones: {'text/plain': 'a', 'text/html': '<b>'}"),
+        ([], "0 output(s), 2 stored; the first of the odd ones: {'stdout': 'one\\ntwo 1.49\\n'}"),
+        ([*STORED, new_output("stream", name="stderr", text=LONG * 3)], f"3 output(s), 2 stored; the first of the odd ones: {{'stderr': '{LONG}{LONG[:88]}"),
+        ([new_output("stream", name="stderr", text="one\n"), STORED[1]], "stderr, line 1, column 1\n    now:    one\n    stored: (nothing)"),
         ([STORED[0], new_output("execute_result", data={"text/plain": "a"})], "text/html, line 1, column 1\n    now:    (nothing)\n    stored: <b>"),
-        ([STORED[0], new_output("error", ename="ValueError", evalue="no", traceback=[])], "error, line 1, column 1\n    now:    ValueError: no"),
+        ([STORED[0], new_output("display_data", data={"text/html": "<i>", "text/plain": "b"})], "text/plain, line 1, column 1\n    now:    b\n    stored: a"),
+        ([STORED[0], new_output("error", ename="ValueError", evalue="no", traceback=[])], "error, line 1, column 1\n    now:    ValueError: no\n    stored: (nothing)"),
     ],
 )
 def test_a_cell_that_differs_is_told_with_both_values(actual, told):
-    found = kinds.difference(actual, STORED, figures=True)
-    assert found.startswith(told) if told else found == ""
+    assert kinds.difference(actual, STORED, figures=True) == told
+
+
+@pytest.mark.parametrize(
+    ("actual", "stored", "told"),
+    [
+        ("1\n2", "1", "line 2, column 1\n    now:    2\n    stored: (nothing)"),
+        ("1", "1\n2", "line 2, column 1\n    now:    (nothing)\n    stored: 2"),
+        ("12", "1", "line 1, column 2\n    now:    12\n    stored: 1"),
+        ("1\n", "1", "only in white space at the ends of lines"),
+        (f"ab{LONG}1{LONG}", f"ab{LONG}2{LONG}", f"line 1, column 103\n    now:    {LONG[:60]}1{LONG[:59]}\n    stored: {LONG[:60]}2{LONG[:59]}"),
+        (f"ab1{LONG}", f"ab2{LONG}", f"line 1, column 3\n    now:    ab1{LONG[:59]}\n    stored: ab2{LONG[:59]}"),
+    ],
+)
+def test_the_first_line_that_differs_is_told_with_what_stands_near(actual, stored, told):
+    assert kinds.part(actual, stored) == told
 
 
 def picture(shade):
@@ -114,50 +133,190 @@ def test_a_figure_that_is_missing_or_looks_otherwise_is_told_where_figures_are_c
     assert kinds.difference(picture(9), picture(99), figures=False) == kinds.difference(picture(9), without, figures=False) == ""
 
 
-def test_each_cell_that_differs_and_each_chapter_that_ends_early_is_named_and_counted(tmp_path, monkeypatch, capsys):
-    nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=STORED, execution_count=1) for _ in range(4)]), tmp_path / "eins.ipynb")
+@pytest.mark.parametrize(("kind", "processors", "at_once"), [("no AVX, two threads", 4, 2), ("no AVX", 3, 3), ("no AVX, two threads", 1, 1), ("no AVX", None, 1)])
+def test_each_cell_that_differs_and_each_chapter_that_ends_early_is_named_and_counted(tmp_path, monkeypatch, capsys, kind, processors, at_once):
+    paths = [tmp_path / f"{name}.ipynb" for name in ("eins", "zwei", "drei", "vier")]
+    for path in paths:
+        nbformat.write(new_notebook(cells=[new_code_cell("1", outputs=[*STORED, *picture(99)], execution_count=1) for _ in range(4)]), path)
+    at_work, most, bars = [], [], []
 
-    async def outputs(*_):
-        return {1: STORED, 2: STORED[1:], 3: STORED[1:]}, "its kernel died"
+    async def outputs(path, python, setting, gate, bar):
+        assert (python, setting, bar) == (sys.executable, kinds.KINDS[kind][1], bars[0])
+        async with gate:
+            at_work.append(path)
+            most.append(len(at_work))
+            await asyncio.sleep(0.01)
+            at_work.remove(path)
+        same = [*STORED, *picture(99)]
+        if path == paths[1]:
+            return {1: same, 2: same[1:], 3: [*STORED, *picture(9)]}, ""
+        return ({}, "its kernel died") if path == paths[2] else (dict.fromkeys((1, 2, 3, 4), same), "")
+
+    def tqdm(**settings):
+        bars.append(MagicMock(**settings))
+        return contextlib.nullcontext(bars[-1])
 
     monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setattr(figures, "DIFFERENCES", tmp_path)
+    monkeypatch.setattr(kinds, "tqdm", tqdm)
+    monkeypatch.setattr(kinds.os, "cpu_count", lambda: processors)
     monkeypatch.setattr(kinds, "outputs", outputs)
-    assert asyncio.run(kinds.run("disturbed", [tmp_path / "eins.ipynb"])) == (3, 4)
-    ended, *cells = [line for line in capsys.readouterr().out.splitlines() if line.startswith("disturbed: ")]
-    assert ended == "disturbed: eins.ipynb: its kernel died"
-    assert [cell.rpartition(": ")[0] for cell in cells] == ["disturbed: eins.ipynb, cell 2", "disturbed: eins.ipynb, cell 3"]
+    assert asyncio.run(kinds.run(kind, paths)) == (3, 16) and max(most) == at_once
+    [bar] = bars
+    assert (bar.total, bar.unit, bar.desc, bar.leave) == (16, "cell", kind, False)
+    second, third, ended = capsys.readouterr().out.split(f"{kind}: ")[1:]
+    assert second.startswith("zwei.ipynb, cell 2: stdout, line 1, column 1") and third.startswith("zwei.ipynb, cell 3: The figure differs")
+    assert ended == "drei.ipynb: its kernel died\n"
+
+
+def test_versions_of_another_matplotlib_are_compared_by_their_text_alone():
+    assert [kind for kind in kinds.KINDS if not kinds.compares_figures(kind)] == ["browser's versions"]
+
+
+class Client:
+    """Stands for what executes a notebook; `end` is raised once its first cell is executed."""
+
+    end = None
+
+    def __init__(self, notebook, **settings):
+        self.notebook, self.settings = notebook, settings
+        Client.last = self
+
+    def create_kernel_manager(self):
+        self.kernel_spec = type("Spec", (), {"argv": ["python", "-m", "ipykernel"]})
+        return self
+
+    async def async_execute(self, env):
+        self.env, self.cells = env, [cell for cell in self.notebook.cells if cell.cell_type == "code" and cell.source]
+        for cell in self.cells[: 1 if self.end else None]:
+            cell.outputs = [new_output("stream", text=cell.source), new_output("stream", text="!")]
+            self.settings["on_cell_executed"](cell=cell, cell_index=0, execute_reply={})
+        if self.end:
+            raise self.end
+
+
+def test_a_chapter_is_executed_by_the_python_of_its_kind_whatever_table_is_asked_for(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
+    path = tmp_path / "book" / "eins.ipynb"
+    nbformat.write(new_notebook(cells=[new_markdown_cell("# A"), new_code_cell("1"), new_code_cell(""), new_code_cell("2")]), path)
+    monkeypatch.setattr(kinds, "NotebookClient", Client)
+    monkeypatch.setenv("BOOK_TABLE", "/a/teachers/table.csv")
+    monkeypatch.setenv("KEPT", "as it is")
+    monkeypatch.setenv("PYTHONHASHSEED", "0")
+    bar = MagicMock()
+
+    def outputs(end=None):
+        monkeypatch.setattr(Client, "end", end)
+        return asyncio.run(kinds.outputs(path, "another-python", {"OMP_NUM_THREADS": "2", "KEPT": "otherwise"}, asyncio.Semaphore(1), bar))
+
+    assert outputs() == ({2: [new_output("stream", text="1!")], 4: [new_output("stream", text="2!")]}, "") and bar.update.call_count == 2
+    told, settings = Client.last.env, Client.last.settings
+    assert Client.last.kernel_spec.argv == ["another-python", "-m", "ipykernel"]
+    assert {name: told.get(name) for name in ("PYTHONHASHSEED", "PYTHONPATH", "OMP_NUM_THREADS", "KEPT", "BOOK_TABLE", "PATH")} == {
+        "PYTHONHASHSEED": "random", "PYTHONPATH": str(chapters.BOOK), "OMP_NUM_THREADS": "2", "KEPT": "otherwise", "BOOK_TABLE": None, "PATH": kinds.os.environ["PATH"]
+    }
+    del settings["on_cell_executed"]
+    assert settings == {
+        "timeout": 900, "kernel_name": "python3", "allow_errors": True, "record_timing": False, "resources": {"metadata": {"path": str(path.parent)}},
+        "extra_arguments": ["--log-level=ERROR", f"--IPKernelApp.exec_files={kinds.DISTURB}"],
+    }
+    for error in (kinds.CellTimeoutError("\nIt took too long\nfor anyone"), kinds.DeadKernelError("Kernel died")):
+        assert outputs(error) == ({}, str(error).strip().partition("\n")[0])
+    with pytest.raises(OSError, match="no such python"):
+        outputs(OSError("no such python"))
+
+
+@pytest.mark.parametrize("place", ["bin/python", "Scripts/python.exe"])
+def test_a_kind_with_versions_of_its_own_has_an_environment_made_anew(tmp_path, monkeypatch, place):
+    commands = []
+    wanted = tmp_path / "kinds" / "browsers-versions" / place
+
+    def run(command, **settings):
+        commands.append(command)
+        assert settings == {"check": True, "capture_output": True, "encoding": "utf-8"}
+        wanted.parent.mkdir(parents=True, exist_ok=True)
+        wanted.touch()
+
+    (tmp_path / "pyproject.toml").write_text('[project]\ndependencies = ["a", "b>=1"]\nauthors = "Größe"', "utf-8")
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setattr(kinds, "ENVIRONMENTS", tmp_path / "kinds")
+    monkeypatch.setattr(kinds.subprocess, "run", run)
+    assert kinds.environment("browser's versions") == str(wanted)
+    uv, folder = [sys.executable, "-m", "uv", "--quiet"], tmp_path / "kinds" / "browsers-versions"
+    install = [*uv, "pip", "install", "--python", folder, "a", "b>=1", *kinds.BROWSER.split()]
+    assert commands == [[*uv, "venv", "--clear", "--python", "3.12", folder], install]
+    assert kinds.environment("no AVX") == sys.executable and len(commands) == 2
+
+
+@pytest.mark.parametrize(
+    ("machine", "features", "kind", "why"),
+    [
+        ("aarch64", {}, "no AVX", "this machine is aarch64, and only x86-64 can play another x86-64"),
+        ("aarch64", {}, "disturbed", ""),
+        ("AMD64", {}, "no AVX", ""),
+        ("x86_64", {"AVX2": True}, "AVX2", ""),
+        ("x86_64", {"AVX2": True, "AVX512F": False}, "AVX-512", "this processor has no AVX512F"),
+        ("x86_64", {}, "AVX2", "this processor has no AVX2"),
+    ],
+)
+def test_a_kind_that_this_machine_cannot_play_is_told_with_the_reason(monkeypatch, machine, features, kind, why):
+    monkeypatch.setattr(kinds.platform, "machine", lambda: machine)
+    monkeypatch.setattr(kinds, "__cpu_features__", features)
+    assert kinds.impossible(kind) == why
 
 
 def test_what_cannot_be_had_is_named_and_the_others_still_run(monkeypatch, capsys):
-    monkeypatch.setattr(kinds.platform, "machine", lambda: "aarch64")
     monkeypatch.setattr(kinds, "ENVIRONMENTS", chapters.BOOK / "_build" / "kinds-of-the-tests")
     monkeypatch.setitem(kinds.KINDS, "browser's versions", ("", {"OMP_NUM_THREADS": "1"}, sys.executable, "numpy==0.0.1"))
-    monkeypatch.setattr(kinds, "__cpu_features__", {})
+    monkeypatch.setattr(kinds, "impossible", lambda kind: "for a reason" if kind == "no AVX" else "")
+    asked = []
 
     async def run(kind, paths):
         kinds.environment(kind)
+        asked.append((kind, [path.stem for path in paths]))
         return 0, 5
 
     monkeypatch.setattr(kinds, "run", run)
-    assert kinds.main(["--kind", "no AVX", "--kind", "browser", "--kind", "disturbed", "topics"])
-    printed = capsys.readouterr().out
-    assert "no AVX: left out, this machine is aarch64, and only x86-64 can play another x86-64" in printed
-    assert "browser's versions: its environment could not be installed:\n" in printed and "numpy==0.0.1" in printed
-    assert "disturbed: 0 of 5 cells differ" in printed
-    monkeypatch.undo()
-    monkeypatch.setattr(kinds, "__cpu_features__", {"AVX2": True})
-    assert kinds.impossible("AVX2") == "" and kinds.impossible("AVX-512") == "this processor has no AVX512F"
+    assert kinds.main(["--kind", "no AVX", "--kind", "browser", "--kind", "disturbed", "topics"]) is True
+    left_out, more, browser, *reason, disturbed = capsys.readouterr().out.splitlines()
+    assert left_out == "no AVX: left out, for a reason" and more == "no AVX, two threads: 0 of 5 cells differ"
+    assert browser == "browser's versions: its environment could not be installed:" and "numpy==0.0.1" in "".join(reason)
+    assert disturbed == "disturbed: 0 of 5 cells differ" and asked == [("no AVX, two threads", ["topics"]), ("disturbed", ["topics"])]
 
 
-@pytest.mark.parametrize(("arguments", "told"), [(["nowhere"], "no chapter is called nowhere"), (["--kind", "ARM"], "no kind begins with ARM")])
-def test_unknown_names_are_refused(arguments, told):
-    command = [sys.executable, chapters.BOOK / "tools" / "kinds.py", *arguments]
-    run = subprocess.run(command, capture_output=True, encoding="utf-8")
-    assert run.returncode == 2 and told in run.stderr
+def test_every_chapter_is_executed_on_every_kind_and_one_that_differs_fails(monkeypatch, capsys):
+    every, asked = [path.stem for path in chapters.notebooks()], []
+    monkeypatch.setattr(kinds, "impossible", lambda kind: "")
+
+    def main(differ, *arguments):
+        async def run(kind, paths):
+            asked.append((kind, [path.stem for path in paths]))
+            return differ.get(kind, 0), 9
+
+        monkeypatch.setattr(kinds, "run", run)
+        return kinds.main(list(arguments))
+
+    assert main({"AVX2": 1}) is True and asked == [(kind, every) for kind in kinds.KINDS]
+    told = {kind: f"{kind}: {int(kind == 'AVX2')} of 9 cells differ" for kind in kinds.KINDS}
+    told["browser's versions"] += " (text alone is compared)"
+    assert capsys.readouterr().out == "\n".join(told.values()) + "\n"
+    assert main({}, "--kind", "AVX2", "topics", "troubles") is False
+    assert asked[len(kinds.KINDS) :] == [(kind, [name for name in every if name in ("topics", "troubles")]) for kind in ("AVX2", "AVX2, two threads")]
 
 
-def test_who_asks_is_told_the_kinds(capsys):
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [(["nowhere", "topics", "elsewhere"], "no chapter is called elsewhere, nowhere"), (["--kind", "ARM", "--kind", "x"], "no kind begins with ARM or x")],
+)
+def test_unknown_names_are_refused(arguments, told, capsys):
+    with pytest.raises(SystemExit) as end:
+        kinds.main(arguments)
+    assert end.value.code == 2 and capsys.readouterr().err.endswith(f": error: {told}\n")
+
+
+def test_who_asks_is_told_the_kinds(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit):
         kinds.main(["--help"])
     told = " ".join(capsys.readouterr().out.split())
-    assert all(kind in told for kind in kinds.KINDS)
+    assert f"of: {', '.join(kinds.KINDS)}" in told

@@ -141,7 +141,7 @@ def difference(actual, stored, *, figures):
             return f"{len(actual)} output(s), {len(stored)} stored; the first of the odd ones: {str(values(mine or theirs))[:200]}"
         pictures = [each.get("data", {}).get("image/png") for each in (mine, theirs)]
         mine, theirs = values(mine), values(theirs)
-        for kind in sorted({*mine, *theirs}, key=lambda kind: (kind != "error", kind == "text/html")):
+        for kind in sorted({*mine, *theirs}, key=lambda kind: (kind != "error", kind == "text/html", kind)):
             if mine.get(kind) != theirs.get(kind):
                 return f"{kind}, {part(mine.get(kind, '(nothing)'), theirs.get(kind, '(nothing)'))}"
         if not figures or pictures[0] == pictures[1]:
