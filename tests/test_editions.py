@@ -4,11 +4,15 @@ import ast
 import asyncio
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
 import time
 import zlib
+from contextlib import nullcontext
+from pathlib import Path
+from unittest.mock import MagicMock
 
 import lxml.html
 import nbformat
@@ -362,9 +366,215 @@ def test_a_folder_of_hand_ins_is_graded_whatever_is_in_it(small, tmp_path, capsy
 
 
 def test_what_cannot_be_graded_is_told(tmp_path):
-    for folder, told in (("", "HANDINS must name"), (tmp_path / "nowhere", "there is no folder"), (tmp_path, "has no .ipynb in it")):
-        assert told in grade.main([str(folder), "--table", str(tmp_path / "grades.csv")])
+    without = "HANDINS must name a folder of notebooks"
+    for folder, told in (("", ": make grade HANDINS=/path/to/folder"), ("nowhere", ", but there is no folder {}"), (".", ", but {} has no .ipynb in it")):
+        asked = folder and str(tmp_path / folder)
+        assert grade.main([asked, "--table", str(tmp_path / "grades.csv")]) == without + told.format(asked)
     assert not list(tmp_path.iterdir())
+
+
+def test_hand_ins_are_found_in_folders_below_too_but_not_what_jupyter_keeps_of_them(tmp_path):
+    for name in ("b.ipynb", "a/c.ipynb", "a/.ipynb_checkpoints/c-checkpoint.ipynb", "a/notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    assert grade.hand_ins(tmp_path) == [tmp_path / "a" / "c.ipynb", tmp_path / "b.ipynb"]
+
+
+def test_a_check_is_asked_with_nothing_that_a_student_has_named_but_the_answer(capsys):
+    exercise = {"check": checks.pack("assert y == 10 * n, 'Ten times.'"), "own": {"n": [5, 6, 7]}}
+    right = 10 * checks.drawn(exercise["own"], "eins-2", "Ada")["n"]
+    for names, told in (({"STUDENT": "Ada", "y": right, "n": 1}, ["Ada", ""]), ({"STUDENT": "Ada", "y": 10, "n": 1}, ["Ada", "Ten times."]), ({"y": 0}, ["", "Ten times."])):
+        exec(grade.question("eins-2", exercise), {**names, "print": None, "judge": None, "book": None, "json": None})
+        assert capsys.readouterr().out == f"{grade.MARK}{json.dumps(told)}\n"
+
+
+class Kernel:
+    """Stands for the kernel of a hand-in and its client: `say(code)` gives the messages of each code that it is asked to execute, (type, content)."""
+
+    def __init__(self, say=lambda code: []):
+        self.say, self.asked, self.done = say, [], []
+
+    async def execute_interactive(self, code, allow_stdin, stop_on_error, output_hook, timeout):
+        assert not allow_stdin and not stop_on_error, "nobody is there to answer, and what comes next is executed all the same"
+        self.asked.append((code, timeout))
+        for kind, content in self.say(code):
+            output_hook({"msg_type": kind, "content": content})
+
+    async def interrupt_kernel(self):
+        self.done.append("interrupted")
+
+    async def shutdown_kernel(self, now):
+        self.done.append(f"shut down, {now}")
+
+    def stop_channels(self):
+        self.done.append("channels stopped")
+
+
+def printed(text, stream="stdout"):
+    return "stream", {"name": stream, "text": text}
+
+
+def told_by_check(*told):
+    return printed(f"whatever {grade.MARK}\n{grade.MARK}{json.dumps(told)}\n")
+
+
+def of(say=lambda code: [], known=(), cells=(), timeout=5):
+    """Return a hand-in whose kernel has started."""
+    hand_in = grade.HandIn(new_notebook(cells=list(cells)), dict.fromkeys(known), timeout)
+    hand_in.kernel = hand_in.client = Kernel(say)
+    hand_in.end = time.monotonic() + 10 * timeout
+    return hand_in
+
+
+def test_the_checks_of_a_hand_in_are_asked_where_its_cells_do_and_once_more_until_passed(monkeypatch, tmp_path):
+    answers = {"a": [["Ada", "no"], ["Ada", ""]], "b": [["Ada", ""]], "c": [["Ada", "first"], ["Ada", "second"]], "d": [None]}
+    hand_in = of(
+        lambda code: [told_by_check(*told)] if code[:4] == "ask " and (told := answers[code[4:]].pop(0)) else [],
+        "abcd",
+        [new_markdown_cell("check('a')"), new_code_cell("x\ncheck('a')"), new_code_cell(" \n"), new_code_cell('check( "b" ); check("z"); check(\'c\')')],
+    )
+    kernel, started = hand_in.kernel, []
+
+    async def start(**settings):
+        started.append(settings)
+        return kernel, kernel
+
+    del hand_in.kernel, hand_in.client, hand_in.end
+    monkeypatch.setattr(grade, "start_new_async_kernel", start)
+    monkeypatch.setattr(grade, "question", lambda label, _: f"ask {label}")
+    monkeypatch.setenv("BOOK_TABLE", "/a/teachers/table.csv")
+    monkeypatch.setenv("KEPT", "as it is")
+    asyncio.run(hand_in.execute(tmp_path))
+    [settings] = started
+    quiet = settings.pop("env")
+    assert settings == {"cwd": tmp_path, "extra_arguments": ["--log-level=CRITICAL"]}
+    assert [quiet[name] for name in ("MPLBACKEND", "OMP_NUM_THREADS", "BOOK_TABLE", "KEPT")] == ["agg", "1", "", "as it is"]
+    cells = [hand_in.notebook.cells[1].source, "ask a", hand_in.notebook.cells[3].source, "ask b", "ask c"]
+    assert kernel.asked == [(code, 5) for code in [*cells, "ask a", "ask c", "ask d"]]
+    assert kernel.done == ["channels stopped", "shut down, True"]
+    assert hand_in.hints == {"a": "", "b": "", "c": "first", "d": "the check did not come to its end"} and hand_in.student == "Ada"
+
+
+def test_what_a_cell_prints_and_raises_is_heard_and_what_goes_on_is_stopped():
+    error = "error", {"ename": "ValueError", "evalue": "no" * 150}
+    hand_in = of(lambda code: [printed("one "), printed("warning", "stderr"), ("status", {}), error, printed("two")])
+    assert asyncio.run(hand_in.run("1", "cell 3")) == "one two"
+    assert hand_in.words == [f"cell 3 raised ValueError: {'no' * 150}"[:200]]
+
+    def late(code):
+        if code != "pass":
+            raise TimeoutError
+        return [printed("what the interrupted cell still says")]
+
+    hand_in = of(late)
+    assert asyncio.run(hand_in.run("1", "cell 3")) == "" and hand_in.words == ["cell 3: stopped after 5 s"]
+    assert hand_in.kernel.asked == [("1", 5), ("pass", 10)] and hand_in.kernel.done == ["interrupted"]
+    hand_in.kernel.say = lambda code: late("any")
+    with pytest.raises(grade.Broken, match="^cell 4: it cannot be stopped$"):
+        asyncio.run(hand_in.run("1", "cell 4"))
+
+
+def test_a_hand_in_is_of_the_chapter_that_it_names_or_else_of_the_first_check_that_it_asks():
+    known = {"eins-1": {"chapter": "eins"}, "zwei-1": {"chapter": "zwei"}, "zwei-2": {"chapter": "zwei"}}
+    asking = [new_markdown_cell("Text"), new_code_cell("check('drei-1')\ncheck('zwei-2')"), new_code_cell("check('eins-1')")]
+    for metadata, cells, chapter in (({"worksheet": "eins"}, asking, "eins"), ({}, asking, "zwei"), ({"worksheet": "zwei"}, [], "zwei")):
+        wanted = {label: exercise for label, exercise in known.items() if label.startswith(chapter)}
+        assert grade.of_chapter(new_notebook(metadata=metadata, cells=cells), known) == wanted
+    for metadata, cells in (({}, []), ({"worksheet": "drei"}, asking), ({}, asking[:1])):
+        with pytest.raises(grade.Broken, match="^it is no worksheet of a chapter with checks$"):
+            grade.of_chapter(new_notebook(metadata=metadata, cells=cells), known)
+
+
+@pytest.mark.parametrize(
+    ("end", "words"), [(None, []), (grade.Broken("cell 4: its kernel died"), ["broken: cell 4: its kernel died"]), (OSError("disk full"), ["broken: OSError: disk full"])]
+)
+def test_the_row_of_a_hand_in_has_what_it_came_to_until_it_ended(small, tmp_path, monkeypatch, end, words):
+    class HandIn:
+        def __init__(self, notebook, known, timeout):
+            assert (notebook, list(known), timeout) == (small, ["eins-1", "eins-2"], 7)
+            self.hints, self.words, self.student = {"eins-1": "", "eins-2": "Ten times."}, ["cell 1 raised E: no"], "Ada"
+
+        async def execute(self, folder):
+            assert sorted(os.listdir(folder)) == ["checks.json", "checks.py"]
+            if end:
+                raise end
+
+    monkeypatch.setattr(grade, "HandIn", HandIn)
+    nbformat.write(small, tmp_path / "a.ipynb")
+    row = asyncio.run(grade.grade(tmp_path / "a.ipynb", "a", editions.known_checks(), 7))
+    told = "\n".join([*words, "cell 1 raised E: no", "eins-2: Ten times."])
+    assert row == {"hand-in": "a", "student": "Ada", "points": 1, "of": 2, "eins-1": 1, "eins-2": 0, "words": told}
+
+
+def test_a_file_that_is_no_hand_in_has_a_row_that_says_so(small, tmp_path):
+    (tmp_path / "a.ipynb").write_text("{ this is none")
+    nbformat.write(new_notebook(), tmp_path / "b.ipynb")
+    rows = [asyncio.run(grade.grade(tmp_path / f"{name}.ipynb", name, editions.known_checks(), 7)) for name in "ab"]
+    told = [re.sub(" [(].*", "", row.pop("words")) for row in rows]
+    assert told == ["broken: not a readable notebook", "broken: it is no worksheet of a chapter with checks"]
+    assert rows == [{"hand-in": name, "student": "", "points": 0, "of": ""} for name in "ab"]
+
+
+def test_hand_ins_are_graded_side_by_side_and_two_of_one_student_are_told_in_the_second(tmp_path, monkeypatch):
+    students = {"a": "Ada  B", "b/c": "ada b ", "d": " ", "e": " ", "f": "Ada B", "g": "ADA B"}
+    for name in students:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / f"{name}.ipynb").touch()
+    at_work, most, bars = [], [], []
+
+    async def one(path, name, known, timeout):
+        assert path == tmp_path / name and timeout == 7
+        at_work.append(name)
+        most.append(len(at_work))
+        await asyncio.sleep(0.01)
+        at_work.remove(name)
+        label = "zwei-1" if name == "f.ipynb" else "eins-1"
+        return {"hand-in": name, "student": students[name.removesuffix(".ipynb")], label: 1, "words": "x" if name == "b/c.ipynb" else ""}
+
+    def tqdm(**settings):
+        bars.append(MagicMock(**settings))
+        return nullcontext(bars[-1])
+
+    monkeypatch.setattr(grade, "tqdm", tqdm)
+    monkeypatch.setattr(grade, "grade", one)
+    monkeypatch.setattr(editions, "known_checks", lambda: {"eins-1": {}, "zwei-1": {}})
+    rows = asyncio.run(grade.grade_all(tmp_path, 7, 2))
+    assert [row["hand-in"] for row in rows] == [f"{name}.ipynb" for name in students] and max(most) == 2
+    again = "the same student as a.ipynb"
+    assert [row["words"] for row in rows] == ["", f"{again}\nx", "", "", "", again], "in another chapter's worksheet, it is no second one"
+    [bar] = bars
+    assert (bar.total, bar.unit, bar.update.call_count) == (6, "hand-in", 6)
+
+
+def test_the_table_opens_in_a_spreadsheet_and_nothing_in_it_is_a_formula(tmp_path, monkeypatch):
+    monkeypatch.setattr(editions, "known_checks", lambda: {"eins-1": {}, "eins-2": {}, "zwei-1": {}})
+    rows = [{"hand-in": name, "student": "Größe", "points": 0, "of": "", "words": name} for name in ("=1", "+1", "-1", "@a", "\t=1", "a=1")]
+    rows.append({"hand-in": "a, b", "student": "Xaver", "zwei-1": 0, "eins-1": 1, "points": 1, "of": 2, "words": "one\ntwo"})
+    table = tmp_path / "new" / "folder" / "grades.csv"
+    for _ in range(2):  # a table that is there is replaced
+        grade.write_table(rows, table)
+    told = "hand-in,student,eins-1,zwei-1,points,of,words\r\n" + "".join(f"'{name},Größe,,,0,,'{name}\r\n" for name in ("=1", "+1", "-1", "@a", "\t=1"))
+    assert table.read_bytes().decode("utf-8") == f'\ufeff{told}a=1,Größe,,,0,,a=1\r\n"a, b",Xaver,1,0,1,2,"one\ntwo"\r\n'
+    assert list(table.parent.iterdir()) == [table]
+
+
+def test_make_grade_says_how_many_there_were_and_where_the_table_is(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    async def grade_all(folder, timeout, jobs):
+        asked.append((folder, timeout, jobs))
+        if len(asked) == 3:
+            raise ValueError("chapters/eins.ipynb: not a readable notebook")
+        return [{"words": words} for words in ("", "broken: it died", "eins-1: it is broken", "broken: no worksheet")]
+
+    monkeypatch.setattr(grade, "grade_all", grade_all)
+    monkeypatch.setattr(grade, "write_table", lambda rows, table: asked.append((len(rows), table)))
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert grade.main(["handed in"]) is None
+    assert asked == [(Path("handed in"), 120, 1), (4, chapters.BOOK / "_build" / "grades.csv")]
+    assert capsys.readouterr().out == "4 hand-ins, 2 of them broken: the table is _build/grades.csv\n"
+    assert grade.main(["handed in", "--table", str(tmp_path / "a.csv"), "--timeout", "9", "--jobs", "3"]) == "chapters/eins.ipynb: not a readable notebook"
+    assert asked[2:] == [(Path("handed in"), 9, 3)], "and no table is written"
 
 
 def test_what_nobody_told_of_an_exercise_is_left_open(small):
@@ -383,7 +593,7 @@ def test_a_solution_that_is_not_clear_or_has_no_exercise_is_told_with_its_chapte
 
 
 def test_a_hand_in_that_takes_too_long_in_all_is_stopped():
-    hand_in = grade.HandIn(new_notebook(), {}, timeout=5)
+    hand_in = of()
     hand_in.end = time.monotonic() - 1
     with pytest.raises(grade.Broken, match="^stopped before cell 3: it took more than 50 s in all$"):
         asyncio.run(hand_in.run("1", "cell 3"))
