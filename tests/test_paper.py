@@ -183,6 +183,13 @@ FOLDING = f"""
 {DROPDOWN.format("Five", "No.")}{DROPDOWN.format("Four", "Yes.")}
 <p>The end.</p>
 """
+UNSEEN = """
+<script>1</script><style>a</style><h2>Two<a class="headerlink" href="#two">#</a></h2><div class="toctree-wrapper compound">Pages</div>
+<p class="paper-editions">PDF</p><div class="live-bar">Run</div><ul class="decks"><li>Slides</li></ul><div popover>Over</div><p>Seen</p>
+"""
+KNOB = """<div class="knob" data-start="1"><div class="knob-controls"><button>Next</button></div>
+<div class="knob-position"><img src="0.png"></div><div class="knob-position shown"><img src="1.png"></div><div class="knob-position"><img src="2.png"></div>
+<figure><figcaption>A knob.</figcaption></figure></div>"""
 
 
 def read_page(site, html, name="a", **settings):
@@ -212,6 +219,141 @@ def test_questions_and_exercises_lead_to_what_solves_them_and_back(folding):
     assert [part["id"] for part in folding.select("#solutions > div")] == ["check-1-answers", "done"]
 
 
+def xml(node):
+    """Return an element as text, without the line breaks between elements."""
+    return re.sub(r">\s+<", "><", lxml.html.tostring(node, encoding="unicode", with_tail=False).strip())
+
+
+def test_a_page_has_nothing_that_only_a_screen_can_use(tmp_path):
+    page = read_page(tmp_path, UNSEEN + KNOB, "chapters-one")
+    knob = '<div><div class="knob-position shown"><img src="1.png"></div><figure><figcaption>A knob.{}</figcaption></figure></div>'
+    note = '<span class="knob-note"> Picture 2 of 3; on the site a slider turns through them.</span>'
+    assert xml(page.article) == f'<div class="page"><section><h1>chapters-one</h1><h2>Two</h2><p>Seen</p>{knob.format(note)}</section></div>'
+    assert (page.name, page.title) == ("chapters-one", "chapters-one")
+
+
+def test_each_question_and_exercise_of_a_page_is_answered_at_its_end(tmp_path):
+    check = f'<p><strong>{{}}?</strong> Yes or no.</p>{DROPDOWN.format("No", "Why <i>not</i>.")}\n{DROPDOWN.format("<b>Yes</b>", "So.")}'
+    exercise = '<div class="exercise admonition" id="{0}"><p>Do {0}.</p></div>'
+    solution = '<div class="solution admonition" id="solution-{0}"><p class="admonition-title">Solution to <a class="reference" href="#{1}">Exercise</a></p></div>'
+    html = check.format("One") + exercise.format("a") + exercise.format("b") + solution.format("a", "a") + check.format("Two") + solution.format("c", "nowhere")
+    words = ['<span class="sd-summary-text">No</span>', '<span class="sd-summary-text"><b>Yes</b></span>']
+    asked = f'<p id="check-{{1}}" class="question"><strong>{{0}}?</strong> Yes or no.</p><ol type="a" class="answers"><li>{words[0]}</li><li>{words[1]}</li></ol>'
+    link = '<p class="to-solution"><a href="#{}">{}</a></p>'
+    pieces = [
+        asked.format("One", 1), link.format("check-1-answers", "Answers"), exercise.format("a").replace("</div>", f'{link.format("solution-a", "Solution")}</div>'), exercise.format("b"),
+        asked.format("Two", 2), link.format("check-2-answers", "Answers"),
+    ]
+    answers = (
+        '<div id="check-{1}-answers" class="solution"><p class="admonition-title"><a href="#check-{1}">{0}?</a></p><ol type="a" class="answers">'
+        f"<li><p><em>{words[0]}</em></p><p>Why <i>not</i>.</p></li><li><p><em>{words[1]}</em></p><p>So.</p></li></ol></div>"
+    )
+    end = f'<section id="solutions"><h2>Solutions</h2>{answers.format("One", 1)}{answers.format("Two", 2)}{solution.format("a", "a")}{solution.format("c", "nowhere")}</section>'
+    whole = '<div class="page"><section><h1>a</h1>{}</section></div>'
+    page = read_page(tmp_path, html)
+    assert xml(page.article) == whole.format("".join(pieces) + end)
+    without = re.sub(link.format("[^\"]*", "[^<]*"), "", "".join(pieces))
+    assert xml(read_page(tmp_path, html, solutions=False).article) == whole.format(without)
+    assert xml(read_page(tmp_path, exercise.format("a")).article) == whole.format(exercise.format("a")), "no heading without a solution"
+
+
+def test_a_dropdown_is_an_answer_below_a_question_alone(tmp_path):
+    others = ["", "<p>A text.</p>", "<p><strong>Bold</strong> and <em>more</em></p>", "<div><strong>Bold</strong></div>", "<p><em>Slanted?</em></p>"]
+    for before in others:
+        page = read_page(tmp_path, before + DROPDOWN.format("  An <b>aside</b> ", "A word."))
+        opened = '<div class="admonition"><p class="admonition-title">An aside</p><div class="sd-card-body"><p>A word.</p></div></div>'
+        assert xml(page.article) == f'<div class="page"><section><h1>a</h1>{before}{opened}</section></div>'
+
+
+def test_an_identifier_stands_once_a_page_and_nothing_of_htmls_past(tmp_path):
+    past = 'loading="lazy" decoding="async" aria-describedby="a"'
+    html = f'<p id="a">1</p><p id="b">2</p><p id="a">3</p><img src="a.png" alt="A" {past}><table border="1"><tr><td valign="top" halign="left">4</td></tr></table>'
+    page = read_page(tmp_path, f'{html}<a href="https://doi.org/1<2>3">DOI</a>')
+    tidied = '<p id="a">1</p><p id="b">2</p><p>3</p><img src="a.png" alt="A"><table><tr><td>4</td></tr></table><a href="https://doi.org/1%3C2%3E3">DOI</a>'
+    assert xml(page.article) == f'<div class="page"><section><h1>a</h1>{tidied}</section></div>'
+
+
+@pytest.mark.parametrize(
+    ("href", "where"),
+    [
+        ("", ("chapters/one", "")),
+        ("#a%20b", ("chapters/one", "a b")),
+        ("two.html", ("chapters/two", "")),
+        ("../%C3%BCber.html#a#b", ("über", "a#b")),
+        ("two.html.html", ("chapters/two.html", "")),
+    ],
+)
+def test_a_link_leads_to_a_page_and_a_place_on_it(href, where):
+    assert manuscript.locate(SimpleNamespace(name="chapters/one"), href) == where
+
+
+def test_a_page_has_the_sections_that_can_be_linked_and_a_title_a_files_name(tmp_path):
+    page = read_page(tmp_path, '<section id="a"><h2>A <em>b</em></h2><section id="c"><h3>C</h3></section></section><section><h2>D</h2></section><section id="e"><h2>E</h2></section>')
+    assert page.sections == [("a", "A b"), ("e", "E")]
+    assert [manuscript.slug(title) for title in ("Größe & Maß: 2. Teil!", "Book")] == ["größe-maß-2-teil", "book"]
+
+
+OF_PARTS = """\
+format: jb-book
+root: index
+parts:
+- caption: One
+  chapters:
+  - file: a
+    sections:
+    - file: b
+      sections:
+      - file: c
+    - file: d
+  - file: figures
+- chapters:
+  - file: e
+"""
+
+
+def test_the_manuscript_has_all_pages_in_their_order_but_those_of_figures_alone(tmp_path, monkeypatch):
+    (tmp_path / "_toc.yml").write_text(OF_PARTS)
+    (tmp_path / "_config.yml").write_text('title: "Größe"\nauthor: Ada\ninstitution: TU\nsubtitle: Less', "utf-8")
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    for name in ("index", *"abcde"):
+        read_page(tmp_path, "<p>Text</p>", name)
+    read_page(tmp_path, '<ul class="figures"><li>1</li></ul>', "figures")
+    foot = '<div class="extra_footer">\n<p>Free, <br>as in Maß.</p> <p>Of another.</p><div>x</div></div><div class="footer"><p>No</p></div>'
+    (tmp_path / "index.html").write_text(f"<html><body><article><section><h1>  Start\n</h1></section></article>{foot}</body></html>", "utf-8")
+    book = manuscript.read(tmp_path)
+    assert (book.title, book.subtitle, book.author) == ("Größe", "Less", "Ada, TU")
+    assert [(part.caption, [page.title for page in part.pages]) for part in book.parts] == [("", ["Start"]), ("One", list("abcd")), ("", ["e"])]
+    assert [page.name for page in book.pages] == ["index", *"abcde"] and book.foot == "<p>Free, <br/>as in Maß.</p>\n<p>Of another.</p>"
+    (tmp_path / "_config.yml").write_text("title: B\nauthor: Ada")
+    assert [(book.subtitle, book.author) for book in [manuscript.read(tmp_path, solutions=False)]] == [("", "Ada")]
+    (tmp_path / "c.html").unlink()
+    with pytest.raises(FileNotFoundError, match="^c.html: no such page; build the site first [(]`make book`[)]$"):
+        manuscript.read(tmp_path)
+
+
+def test_the_digest_is_of_all_that_is_printed_and_of_what_prints_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    for file in ("theme/paper/a.css", "theme/other/a.css", "tools/b.py", "tools/b.toml"):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text("1")
+    page = read_page(tmp_path, "<p>Text</p>")
+
+    def digest(**changed):
+        return manuscript.Manuscript(**{"title": "A", "subtitle": "B", "author": "C", "foot": "D", "parts": [manuscript.Part("", [page])], **changed}).digest()
+
+    first = digest()
+    others = [digest(**{part: "x"}) for part in ("title", "subtitle", "author", "foot")] + [digest(parts=[manuscript.Part("", [manuscript.Page("b", "a", page.article)])])]
+    for file in ("theme/paper/a.css", "tools/b.py"):
+        (tmp_path / file).write_text("2")
+        others.append(digest())
+        (tmp_path / file).write_text("1")
+    (tmp_path / "tools" / "b.toml").write_text("2")
+    assert digest() == first and re.fullmatch("[0-9a-f]{64}", first)
+    others.append(digest(parts=[manuscript.Part("", [page, read_page(tmp_path, "<p>Text</p>")])]))
+    page.article.find(".//p").text = "Another"
+    assert len({first, *others, digest()}) == 10
+
+
 def test_long_lines_of_code_are_marked_unless_a_token_goes_over_their_end(tmp_path):
     long = "x" * 41
     code = f'{long} <span class="o">=</span> <span class="mi">1</span>\ny <span class="o">=</span> <span class="mi">2</span>\n'
@@ -229,32 +371,34 @@ def test_links_to_places_stay_those_to_the_site_alone_do_not_and_those_to_nothin
     manuscript.check_links(book)
     assert [link.text for page in book.pages for link in page.article.iter("a")] == ["Here", "there", "mail", "one"]
     two.article.get_element_by_id("there").attrib["id"] = "elsewhere"
-    with pytest.raises(ValueError, match="one: a link to two.html#there, which is nowhere in the book"):
+    with pytest.raises(ValueError, match="^one: a link to two.html#there, which is nowhere in the book$"):
         manuscript.check_links(book)
 
 
 def test_the_one_page_of_the_pdf_has_each_place_once_and_a_picture_alone_is_a_figure(tmp_path):
-    html = '<h2 id="a/b">Part</h2><figure id="f"><img src="../x.png" alt="X"><figcaption>An X.</figcaption></figure><a href="two.html#t">t</a> <a href="https://x.org">x</a>'
+    html = '<h2 id="a/b">Part</h2><h3>3</h3><h4>4</h4><h5>5</h5><figure id="f"><img src="../x.png" alt="X"><figcaption>An X.</figcaption></figure><a href="two.html#t">t</a> <a href="https://x.org">x</a>'
     (tmp_path / "chapters").mkdir()
     page = read_page(tmp_path, html, "chapters/one")
     told = lxml.html.fromstring(pdf.body(page, manuscript.Part("Part I", [page]), tmp_path))
-    assert {(node.tag, node.get("class")) for node in told.iter("h1", "h2", "h3")} == {("h2", "level-1"), ("h3", "level-2")}
+    assert [(node.tag, node.get("class")) for node in told.iter("h1", "h2", "h3", "h4", "h5", "h6")] == [(f"h{level + 1}", f"level-{level}") for level in (1, 2, 3, 4)] + [("h5", None)]
     assert [node.get("id") for node in told.xpath(".//*[@id]")] == ["chapters-one--a-b", "chapters-one--f"]
     assert not list(told.iter("figure", "figcaption")) and [node.get("class") for node in told.xpath(".//div")] == ["figure", "figcaption"]
     assert [link.get("href") for link in told.iter("a")] == ["#chapters-two--t", "https://x.org"]
     assert told.find(".//img").get("src") == (tmp_path / "x.png").as_uri()
     plain = lxml.html.fromstring(pdf.body(page, manuscript.Part("", [page]), tmp_path))
-    assert [node.tag for node in plain.iter("h1", "h2", "h3")] == ["h1", "h2"], "no part above it"
+    assert [node.tag for node in plain.iter("h1", "h2", "h3", "h4", "h5")] == ["h1", "h2", "h3", "h4", "h5"], "no part above it"
+    assert next(page.article.iter("figure")).get("id") == "f", "the page itself stays as it was"
 
 
 class Chromium:
     """Stands for the browser that prints: in the first of its PDFs a place is on page 1, in all later ones on page 2."""
 
     def __init__(self):
-        self.chromium, self.html, self.numbers = self, "", []
+        self.chromium, self.html, self.numbers, self.open = self, "", [], False
 
     def launch(self, executable_path, args):
-        assert "--no-sandbox" in args, "as root, in a container for example, it does not start without"
+        assert executable_path == "/bin/mine" and "--no-sandbox" in args, "as root, in a container for example, it does not start without"
+        self.open = True
         return self
 
     def new_page(self):
@@ -264,9 +408,11 @@ class Chromium:
         self.html = Path(url2pathname(urlsplit(address).path)).read_text("utf-8")
 
     def evaluate(self, script, numbers):
+        assert script == pdf.NUMBER
         self.numbers.append(numbers)
 
-    def pdf(self, path, **_):
+    def pdf(self, path, **settings):
+        assert settings == dict.fromkeys(["prefer_css_page_size", "print_background", "tagged", "outline"], True)
         with pikepdf.new() as document:
             for _ in range(2):
                 document.add_blank_page()
@@ -275,25 +421,77 @@ class Chromium:
             document.save(path)
 
     def close(self):
-        pass
+        self.open = False
 
 
 def test_the_pdf_is_printed_until_the_numbers_on_its_pages_are_theirs_and_says_any_title_as_it_is(tmp_path, monkeypatch):
-    page = read_page(tmp_path, "<p>A text.</p>", "one")
+    page, more = read_page(tmp_path, '<div class="highlight"><pre>1</pre></div><section id="s"><h2>S</h2></section>', "one"), read_page(tmp_path, "<p>B</p>", "more")
     page.title = 'Größe & "Maß" <i>'
-    book = manuscript.Manuscript("Mine & yours", "", "Ada <a@b>", "<p>Free</p>", [manuscript.Part("Teil 1. Übung", [page])])
+    book = manuscript.Manuscript("Mine & yours", "Less", "Ada <a@b>", "<p>Free</p>", [manuscript.Part("", [more]), manuscript.Part("Teil 1. Übung", [page])])
     chromium = Chromium()
     monkeypatch.setattr(pdf, "sync_playwright", lambda: nullcontext(chromium))
+    monkeypatch.setattr(pdf, "find_chromium", lambda: "/bin/mine")
     pdf.write(book, tmp_path, tmp_path / "book.pdf", FACTS)
-    assert chromium.numbers == [{}, {"one": 1}, {"one": 2}]
+    assert chromium.numbers == [{}, {"one": 1}, {"one": 2}] and not chromium.open
     with pikepdf.open(tmp_path / "book.pdf") as document:
         assert document.docinfo["/Author"] == "Ada <a@b>" and document.Root.PageMode == "/UseOutlines"
+    assert b"/ObjStm" in (tmp_path / "book.pdf").read_bytes(), "its many small objects are packed"
     files = [Path(url2pathname(urlsplit(file).path)) for file in re.findall(r'(?:href=|url[(])"(file:[^"]+)"', chromium.html)]
-    assert len(files) == 3 + len(pdf.FONTS) and [file for file in files if not file.exists()] == [tmp_path / "_static" / "formulas.css"], "but this, all are there"
+    styles = [tmp_path / "_static" / "formulas.css", pdf.PAPER / "paper.css", pdf.PAPER / "print.css"]
+    assert files[:3] == styles and len(files) == 3 + len(pdf.FONTS) and [file for file in files if not file.exists()] == styles[:1], "but this, all are there"
     html = BeautifulSoup(chromium.html, "html.parser")
     assert (html.title.text, html.select_one(".author").text, html.select_one("nav ol a[href='#one']").text) == (book.title, book.author, page.title)
-    assert '@page one:left { @top-left { content: "Teil 1. Übung"; } }' in html.style.text
-    assert r'@page one:right { @top-right { content: "Größe \26  \22 Maß\22  \3c i>"; } }' in html.style.text
+    assert html.select_one(".edition").text == "Version 1, today" and html.select_one("nav ol ol a")["href"] == "#one--s" == f"#{html.select_one('#one section section')['id']}"
+    assert [section["id"] for section in html.select(".chapter")] == ["more", "one"] and [level.name for level in html.select(".level-1")] == ["h1", "h2"]
+    style = html.style.text
+    assert ".highlight .k " in style and '{ font-family: "Paper Mono"; font-weight: bold; font-style: italic; src: url("file:' in style
+    assert '@page more:left { @top-left { content: "Mine \\26  yours"; } }\n@page more:right { @top-right { content: "more"; } }' in style
+    assert '@page one:left { @top-left { content: "Teil 1. Übung"; } }' in style
+    assert r'@page one:right { @top-right { content: "Größe \26  \22 Maß\22  \3c i>"; } }' in style
+
+
+def test_any_text_is_a_string_of_a_style_sheet():
+    assert pdf.in_css('a\\b"c<d&e\nf>') == r'"a\5c b\22 c\3c d\26 e\a f>"'
+
+
+@pytest.mark.parametrize(("where", "identifier"), [(("a/b",), "a-b"), (("a/b", "c/d"), "a-b--c-d"), (("a", ""), "a")])
+def test_a_page_and_a_place_on_it_have_an_identifier_of_their_own(where, identifier):
+    assert pdf.place(*where) == identifier
+
+
+def test_a_pdf_without_links_has_no_numbers(tmp_path):
+    with pikepdf.new() as document:
+        document.add_blank_page()
+        document.save(tmp_path / "a.pdf")
+    assert pdf.page_numbers(tmp_path / "a.pdf") == {}
+
+
+@pytest.mark.parametrize("kind", ["pdf", "epub"])
+def test_an_edition_is_made_of_its_site_and_named_and_dated_as_the_book(tmp_path, monkeypatch, capsys, kind):
+    maker, asked = {"pdf": pdf, "epub": epub}[kind], []
+    book = SimpleNamespace(title="Mein Buch", digest=lambda: "of größe")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "1.2.3"\ndescription = "Größe"', "utf-8")
+    monkeypatch.setattr(chapters, "BOOK", tmp_path)
+    monkeypatch.setattr(build, "SITE", tmp_path / "html")
+    monkeypatch.setattr(build, "PAPER", tmp_path / "new" / "paper")
+    monkeypatch.setattr(paper, "last_change", lambda: datetime(2001, 3, 4, 5, 6, 7, tzinfo=timezone.utc))
+    monkeypatch.setattr(manuscript, "read", lambda *of: (asked.append(of), book)[1])
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    monkeypatch.setattr(epub, "check", lambda path: ["nobody can say"])
+
+    def write(*of):
+        asked.append(of)
+        of[2].write_text("made")
+
+    monkeypatch.setattr(maker, "write", write)
+    for solutions, site, name in ((True, "html", f"mein-buch.{kind}"), (False, "students", f"mein-buch-without-solutions.{kind}")):
+        path = paper.make(kind) if solutions else paper.make(kind, solutions)
+        facts = {"version": "1.2.3", "date": "4 March 2001", "modified": "2001-03-04T05:06:07Z", "solutions": solutions}
+        assert asked == [(tmp_path / site, solutions), (book, tmp_path / site, build.PAPER / f"unfinished.{kind}", facts)]
+        assert path == build.PAPER / name and path.read_text() == "made" and build.made_from(path).read_text("utf-8") == "of größe"
+        asked.clear()
+    assert capsys.readouterr().out == ("The EPUB was not checked: epubcheck needs a Java.\n" * 2 if kind == "epub" else "")
+    assert len(list(build.PAPER.iterdir())) == 4, "nothing half done is left"
 
 
 def test_without_a_chromium_nothing_is_printed(tmp_path, monkeypatch):
@@ -475,8 +673,8 @@ def test_an_epub_that_is_not_valid_is_told_and_leaves_the_last_good_one(book, tm
     monkeypatch.setattr(build, "SITE", book / "_build" / "html")
     monkeypatch.setattr(build, "PAPER", tmp_path / "paper")
     monkeypatch.setattr(epub, "write", lambda book, site, path, facts: path.write_text(facts["date"]))
-    monkeypatch.setattr(shutil, "which", lambda name: name)
-    monkeypatch.setattr(epub, "check", lambda path: [])
+    monkeypatch.setattr(shutil, "which", {"java": "/bin/java"}.get)
+    monkeypatch.setattr(epub, "check", lambda path: [] if path.exists() else ["it is not there"])
     good = paper.make("epub")
     assert good.read_text() == "29 February 2000" and good.name == f"{manuscript.slug(SETTINGS['title'])}.epub"
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1000000000")
