@@ -1,5 +1,6 @@
 """The commands behind `make execute` and `make book`, on a book of two small pages: what they do, and how they fail."""
 
+import argparse
 import base64
 import contextlib
 import importlib
@@ -9,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from types import SimpleNamespace
 
@@ -489,8 +491,10 @@ def test_memory_is_told_of_a_kernel_and_of_what_its_fits_start(book, monkeypatch
             return [each for each in super().children(**how) if each.pid in started]  # and not what other tests have left
 
     class Client:
-        def __init__(self, notebook, **_):
-            assert notebook == chapters.read(chapter(book))
+        def __init__(self, notebook, **settings):
+            assert notebook == chapters.read(chapter(book)) and settings == {
+                "timeout": 1800, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"], "resources": {"metadata": {"path": str(book / "chapters")}}
+            }
 
         def execute(self):
             with subprocess.Popen([sys.executable, "-S", "-c", f"{fit}; {grow.format(40, 'fit.pid')}"], stdout=subprocess.PIPE) as kernel:
@@ -511,10 +515,48 @@ def test_memory_is_told_of_a_kernel_and_of_what_its_fits_start(book, monkeypatch
     assert len(looks) == looked, "nobody looks any more"
 
 
+def test_memory_is_the_most_that_was_seen_at_once_and_nobody_looks_on_after_a_cell_that_raises(book, monkeypatch):
+    def process(parent, memory, running=True):
+        return SimpleNamespace(ppid=lambda: parent, memory_info=lambda: SimpleNamespace(rss=memory() if callable(memory) else memory), is_running=lambda: running)
+
+    def gone():
+        raise memory.psutil.NoSuchProcess(3)
+
+    seen = [[process(1, 5), process(2, 3), process(2, 4)], [process(2, gone), process(1, 4), process(2, 6), process(1, 99, running=False)]]
+    looks, threads = [], threading.active_count()
+
+    def children(recursive):
+        looks.append(recursive)
+        return seen[min(len(looks), 2) - 1]
+
+    class Client:
+        def __init__(self, notebook, **_):
+            pass
+
+        def execute(self):
+            while len(looks) < 3:
+                time.sleep(0.001)
+            if not seen[1]:
+                raise ValueError("a cell has raised")
+
+    monkeypatch.setattr(memory, "NotebookClient", Client)
+    monkeypatch.setattr(memory, "SECONDS", 0.001)
+    monkeypatch.setattr(memory, "psutil", SimpleNamespace(Process=lambda: SimpleNamespace(pid=1, children=children), Error=memory.psutil.Error, NoSuchProcess=memory.psutil.NoSuchProcess))
+    assert memory.peaks(chapter(book)) == (5, 7) and all(looks)
+    seen[1].clear()
+    with pytest.raises(ValueError, match="a cell has raised"):
+        memory.peaks(chapter(book))
+    assert threading.active_count() == threads
+
+
 @pytest.mark.parametrize("name", ["grade", "kinds", "live", "live_check"])
-def test_a_tool_that_is_asked_says_what_it_does_and_takes(name, capsys):
-    tool = importlib.import_module(name)
+def test_a_tool_that_is_asked_says_what_it_does_and_takes(name, capsys, monkeypatch):
+    tool, told = importlib.import_module(name), []
+    add = argparse.ArgumentParser.add_argument
+    monkeypatch.setattr(argparse.ArgumentParser, "add_argument", lambda parser, *names, **settings: (told.append(settings["help"]), add(parser, *names, **settings))[1])
+    monkeypatch.setenv("COLUMNS", "1000")
     with pytest.raises(SystemExit) as end:
         tool.main(["--help"])
-    told = " ".join(capsys.readouterr().out.split())
-    assert end.value.code == 0 and tool.__doc__.splitlines()[0][:60] in told and "%(" not in told
+    _, does, *_ = capsys.readouterr().out.split("\n\n")
+    assert end.value.code == 0 and does == tool.__doc__.partition("\n")[0]
+    assert all(help[0].islower() for help in told), "of each of its arguments"
