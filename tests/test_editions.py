@@ -543,7 +543,7 @@ def test_hand_ins_are_graded_side_by_side_and_two_of_one_student_are_told_in_the
     again = "the same student as a.ipynb"
     assert [row["words"] for row in rows] == ["", f"{again}\nx", "", "", "", again], "in another chapter's worksheet, it is no second one"
     [bar] = bars
-    assert (bar.total, bar.unit, bar.update.call_count) == (6, "hand-in", 6)
+    assert (bar.total, bar.unit, bar.disable, bar.update.call_count) == (6, "hand-in", None, 6), "it is drawn where somebody looks"
 
 
 def test_the_table_opens_in_a_spreadsheet_and_nothing_in_it_is_a_formula(tmp_path, monkeypatch):

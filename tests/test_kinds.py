@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import re
 import sys
 from unittest.mock import MagicMock
 
@@ -102,6 +103,19 @@ def test_a_cell_that_differs_is_told_with_both_values(actual, told):
     assert kinds.difference(actual, STORED, figures=True) == told
 
 
+def test_an_error_is_told_before_what_it_kept_from_being_shown():
+    error, shown = new_output("error", ename="ValueError", evalue="no", traceback=[]), new_output("execute_result", data={"application/json": "1", "text/plain": "1"})
+    assert kinds.difference([error], [shown], figures=True).startswith("error, line 1, column 1\n    now:    ValueError: no\n")
+
+
+def test_a_processor_is_played_to_each_library_that_asks_for_it():
+    played = {kind: setting for kind, (_, setting, *_) in kinds.KINDS.items() if "OPENBLAS_CORETYPE" in setting}
+    for kind in ("no AVX", "AVX2", "browser's versions"):
+        glibc = played[kind]["GLIBC_TUNABLES"].removeprefix("glibc.cpu.hwcaps=").split(",")
+        assert all(re.fullmatch("-[A-Z0-9]+", each) for each in glibc) and ("-AVX2" in glibc) == ("AVX2" in played[kind]["NPY_DISABLE_CPU_FEATURES"].split()) == (kind != "AVX2")
+        assert "-AVX512F" in glibc and "AVX512F" in played[kind]["NPY_DISABLE_CPU_FEATURES"].split()
+
+
 @pytest.mark.parametrize(
     ("actual", "stored", "told"),
     [
@@ -163,7 +177,7 @@ def test_each_cell_that_differs_and_each_chapter_that_ends_early_is_named_and_co
     monkeypatch.setattr(kinds, "outputs", outputs)
     assert asyncio.run(kinds.run(kind, paths)) == (3, 16) and max(most) == at_once
     [bar] = bars
-    assert (bar.total, bar.unit, bar.desc, bar.leave) == (16, "cell", kind, False)
+    assert (bar.total, bar.unit, bar.desc, bar.leave, bar.disable) == (16, "cell", kind, False, None), "it is drawn where somebody looks"
     second, third, ended = capsys.readouterr().out.split(f"{kind}: ")[1:]
     assert second.startswith("zwei.ipynb, cell 2: stdout, line 1, column 1") and third.startswith("zwei.ipynb, cell 3: The figure differs")
     assert ended == "drei.ipynb: its kernel died\n"

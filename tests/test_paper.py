@@ -263,6 +263,8 @@ def test_a_dropdown_is_an_answer_below_a_question_alone(tmp_path):
         page = read_page(tmp_path, before + DROPDOWN.format("  An <b>aside</b> ", "A word."))
         opened = '<div class="admonition"><p class="admonition-title">An aside</p><div class="sd-card-body"><p>A word.</p></div></div>'
         assert xml(page.article) == f'<div class="page"><section><h1>a</h1>{before}{opened}</section></div>'
+    page = read_page(tmp_path, "<p><strong>Why?</strong></p>" + DROPDOWN.format("Because", "So."))
+    assert [[item.text_content() for item in answers] for answers in page.article.iter("ol")] == [["Because"], ["BecauseSo."]], "one answer is enough"
 
 
 def test_an_identifier_stands_once_a_page_and_nothing_of_htmls_past(tmp_path):
@@ -376,14 +378,15 @@ def test_links_to_places_stay_those_to_the_site_alone_do_not_and_those_to_nothin
 
 
 def test_the_one_page_of_the_pdf_has_each_place_once_and_a_picture_alone_is_a_figure(tmp_path):
-    html = '<h2 id="a/b">Part</h2><h3>3</h3><h4>4</h4><h5>5</h5><figure id="f"><img src="../x.png" alt="X"><figcaption>An X.</figcaption></figure><a href="two.html#t">t</a> <a href="https://x.org">x</a>'
+    html = '<h2 id="a/b">Part</h2><h3>3</h3><h4>4</h4><h5>5</h5>'
+    html += '<figure id="f"><img src="../x.png" alt="X"><figcaption>An X.</figcaption></figure><a href="two.html#t">t</a> <a href="https://x.org">x</a> <a>y</a>'
     (tmp_path / "chapters").mkdir()
     page = read_page(tmp_path, html, "chapters/one")
     told = lxml.html.fromstring(pdf.body(page, manuscript.Part("Part I", [page]), tmp_path))
     assert [(node.tag, node.get("class")) for node in told.iter("h1", "h2", "h3", "h4", "h5", "h6")] == [(f"h{level + 1}", f"level-{level}") for level in (1, 2, 3, 4)] + [("h5", None)]
     assert [node.get("id") for node in told.xpath(".//*[@id]")] == ["chapters-one--a-b", "chapters-one--f"]
     assert not list(told.iter("figure", "figcaption")) and [node.get("class") for node in told.xpath(".//div")] == ["figure", "figcaption"]
-    assert [link.get("href") for link in told.iter("a")] == ["#chapters-two--t", "https://x.org"]
+    assert [link.get("href") for link in told.iter("a")] == ["#chapters-two--t", "https://x.org", None]
     assert told.find(".//img").get("src") == (tmp_path / "x.png").as_uri()
     plain = lxml.html.fromstring(pdf.body(page, manuscript.Part("", [page]), tmp_path))
     assert [node.tag for node in plain.iter("h1", "h2", "h3", "h4", "h5")] == ["h1", "h2", "h3", "h4", "h5"], "no part above it"
