@@ -11,6 +11,7 @@ import sys
 import time
 import zlib
 from contextlib import nullcontext
+from itertools import repeat
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -472,6 +473,28 @@ def test_what_a_cell_prints_and_raises_is_heard_and_what_goes_on_is_stopped():
     hand_in.kernel.say = lambda code: late("any")
     with pytest.raises(grade.Broken, match="^cell 4: it cannot be stopped$"):
         asyncio.run(hand_in.run("1", "cell 4"))
+
+
+def test_a_kernel_that_dies_is_noticed_and_one_that_is_slow_is_awaited(monkeypatch):
+    async def execute(code, output_hook, **_):
+        for _ in range(50):
+            await asyncio.sleep(0)
+        output_hook({"msg_type": "stream", "content": {"name": "stdout", "text": "done"}})
+
+    async def is_alive():
+        return next(lives)
+
+    async def wait(tasks, timeout):
+        await asyncio.sleep(0)
+
+    monkeypatch.setattr(grade.asyncio, "wait", wait)
+    hand_in = of()
+    hand_in.kernel.execute_interactive, hand_in.kernel.is_alive = execute, is_alive
+    lives = repeat(True)
+    assert asyncio.run(hand_in.run("1", "cell 3")) == "done"
+    lives = iter([True, True, False])
+    with pytest.raises(grade.Broken, match="^cell 3: its kernel died$"):
+        asyncio.run(hand_in.run("1", "cell 3"))
 
 
 def test_a_hand_in_is_of_the_chapter_that_it_names_or_else_of_the_first_check_that_it_asks():
