@@ -20,7 +20,7 @@ import nbformat
 import pytest
 from filelock import FileLock
 from nbclient import NotebookClient
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 import build
 import chapters
@@ -604,6 +604,164 @@ def test_what_nobody_told_of_an_exercise_is_left_open(small):
     path = chapters.BOOK / "chapters" / "eins.ipynb"
     assert editions.key_list().splitlines()[4:] == ["| eins-1 |  |  |  | yes |  |", "| eins-2 |  |  |  | yes |  |"]
     assert editions.note(editions.exercises(path)[0]).splitlines()[2:] == ["- no level, ? minutes", "- common mistakes: ", "- hints, the first that applies:", "  1. How many?"]
+
+
+WORKS = """
+@book{two, author = {One, A. and von Two, B.}, title = {B}, publisher = {P}, year = {2001}}
+@book{three, author = {{The Group} and Two, B. and Three, C.}, title = {C}, publisher = {P}, year = {2002}}
+"""
+
+
+@pytest.fixture
+def told(small):
+    """The small book with all that a key tells: levels, what is tested, wrong answers, hints, a third exercise without a check."""
+    book = chapters.BOOK
+    path = book / "chapters" / "eins.ipynb"
+    notebook = chapters.read(path)
+    notebook.cells[0].metadata["exercise"] = {"level": "practice", "minutes": 5}
+    notebook.cells[2].metadata["check"]["wrong"] = ["x = 3\n", "x = 4"]
+    notebook.cells[6].source = "if y:\n    assert y > n, f'More than {n}.'\nassert y == 10 * n, 'Ten times.'\nassert n"
+    printed = [new_output("stream", text="3\n\na|b\n"), new_output("stream", name="stderr", text="no"), new_output("stream", text="4\n")]
+    notebook.cells += [
+        new_markdown_cell("```{exercise} Long\n:class: x\n:label: eins-3\nWhy?\n```"), new_markdown_cell(START.replace(" a", " eins-3") + "\n\nSee {doc}`eins`."),
+        new_code_cell("print(1 | 2)", execution_count=9, outputs=printed), new_markdown_cell(END),
+    ]
+    nbformat.write(notebook, path)
+    (book / "_toc.yml").write_text((book / "_toc.yml").read_text() + "  - file: chapters/teaching\n")
+    (book / "chapters" / "teaching.md").write_text("# T\n\n**What the exercises test.** {ref}`eins-1`: counting; {ref}`eins-3`: why | not.\n")
+    with open(book / "references.bib", "a") as file:
+        file.write(WORKS)
+    return path
+
+
+ANSWERS = ["# Your answer to exercise 1\nx = ...", '# Your answer to exercise 2\nn = own("eins-2", STUDENT)  # your own, in place of the exercise\'s 4\ny = ...', "# Your answer to exercise 3"]
+NOTES = [
+    "**For instructors: eins-1**\n\n- practice, 5 minutes\n- tests: counting\n- common mistakes: `x = 3`; `x = 4`\n- hints, the first that applies:\n  1. How many?",
+    "**For instructors: eins-2**\n\n- no level, ? minutes\n- common mistakes: \n- a number of each student's own: `n`, one of 5, 6, 7\n"
+    "- hints, the first that applies:\n  1. f'More than {n}.'\n  2. Ten times.\n  3. That is not right yet.",
+    "**For instructors: eins-3**\n\n- no level, ? minutes\n- tests: why | not\n- no check: to be read",
+]
+
+
+def test_a_worksheet_and_its_key_are_these_cells(told):
+    plain = editions.Plain()
+    sheet, key = editions.worksheet(told, plain), editions.worksheet(told, plain, editions.with_key(plain))
+    code = [cell.source for _, cell in chapters.code_cells(chapters.read(told))]
+    posed = ["# Eins\n\n> **Exercise 1.**\n>\n> What?", "# Eins\n\n> **Exercise 2.**\n>\n> What?", "> **Exercise 3. Long**\n>\n> Why?"]
+    first, second, third = ([("", posed[at]), (f"answer-eins-{at + 1}", ANSWERS[at]), (f"check-eins-{at + 1}", f'check("eins-{at + 1}")')] for at in range(3))
+    start, last = [("welcome", editions.WELCOME), ("student", editions.START)], [("", code[2])]
+
+    def cells(sheet):
+        return [(cell.id if re.match("welcome|student|answer|check|note", cell.id) else "", cell.source) for cell in sheet.cells]
+
+    assert cells(sheet) == [first[0], *start, *first[1:], *second, *last, *third[:2]]
+    notes = [[(f"note-eins-{number}", note), ("", f"**Solution of exercise {number}**")] for number, note in enumerate(NOTES, start=1)]
+    assert cells(key) == [
+        first[0], *start, *first[1:], *notes[0], ("", code[0]), *second, *notes[1], ("", code[1]), *last, *third[:2], *notes[2], ("", "See *Eins*."), ("", code[3])
+    ]
+    assert [(cell.source, cell.execution_count, len(cell.outputs)) for cell in key.cells if cell.cell_type == "code" and cell.execution_count] == [("print(1 | 2)", 9, 3)]
+    assert not any("of_key" in cell.metadata for cell in key.cells if cell.cell_type == "code")
+    assert sheet.metadata == key.metadata == {"worksheet": "eins", **KIND}
+    assert editions.known_checks() == {
+        "eins-1": {"chapter": "eins", "check": checks.pack(code[0]), "own": {}}, "eins-2": {"chapter": "eins", "check": checks.pack(code[1]), "own": {"n": [5, 6, 7]}},
+    }
+    assert editions.key_list() == """\
+# Key
+
+| Exercise | Level | Minutes | Tests | Check | Its solution prints |
+|---|---|---|---|---|---|
+| eins-1 | practice | 5 | counting | yes |  |
+| eins-2 |  |  |  | yes |  |
+| eins-3 |  |  | why \\| not | no | 3 ⏎  ⏎ a\\|b ⏎ 4 |
+"""
+
+
+def test_an_answer_needs_a_line_for_the_students_own_number(told):
+    exercise = editions.exercises(told)[1]
+    starter = exercise.check.metadata["check"]
+    starter["starter"] = "n = 4  # of seven\nnn = 3\n"
+    assert editions.starter(exercise) == f"{ANSWERS[1].rpartition(chr(10))[0]}\nnn = 3"
+    starter["starter"] = "nn = 4\n"
+    with pytest.raises(ValueError, match="^eins-2: the starter has no line 'n = …' for the student's own number$"):
+        editions.starter(exercise)
+
+
+@pytest.mark.parametrize(
+    ("myst", "shown"),
+    [
+        ("{math}`x_1` and {doc}`eins`, {doc}`this <eins>`, {doc}`elsewhere`", "$x_1$ and *Eins*, this, *elsewhere*"),
+        ("{ref}`eins-3` and {ref}`that one <eins-3>`, a {term}`word`", "exercise 3 of *Eins* and that one, a word"),
+        ("{cite:t}`someone` {cite:p}`two` {cite:p}`someone, three` {cite:t}`two,three`",
+         "Someone (2000) (One and von Two 2001) (Someone 2000, The Group et al. 2002) One and von Two (2001), The Group et al. (2002)"),
+        ("(place)=\n% a remark\nText % of\n(a)= b", "Text % of\n(a)= b"),
+        (":::{tip}\n:class: dropdown\n:name: a\n\nMind.\n\nMore.\n:::\nAfter.", "> **Tip**\n>\n> Mind.\n>\n> More.\nAfter."),
+        ("````{admonition} Of {math}`x`\n```{dropdown} Yes {term}`it`\nIs.\n```\n````", "> **Of $x$**\n>\n> <details><summary>Yes it</summary>\n>\n> Is.\n>\n> </details>"),
+    ],
+)
+def test_plain_jupyter_shows_each_role_and_directive(told, myst, shown):
+    assert editions.Plain()(myst) == shown
+
+
+def files(folder):
+    return {Path(place, name).relative_to(folder).as_posix() for place, _, found in os.walk(folder) for name in found}
+
+
+def test_a_folder_of_worksheets_has_what_they_need_and_is_written_whole_or_stays(told, monkeypatch, capsys):
+    book = chapters.BOOK
+    monkeypatch.setattr(editions, "WORKSHEETS", book / "_build" / "worksheets")
+    monkeypatch.setattr(editions, "KEY", book / "_build" / "key")
+    (book / "data" / "make.py").write_text("")
+    (book / "helpers" / "__pycache__").mkdir()
+    (book / "helpers" / "__pycache__" / "a.pyc").write_text("")
+    (book / "_build" / "worksheets-unfinished").mkdir(parents=True)
+    for folder in (editions.WORKSHEETS, editions.WORKSHEETS.with_name("worksheets-unfinished")):
+        folder.mkdir(exist_ok=True)
+        (folder / "left over").write_text("")
+    assert editions.main(["worksheets"]) is None
+    assert capsys.readouterr().out == "1 notebooks are in _build/worksheets, with all that they need to run\n"
+    needed = {"eins.ipynb", "checks.json", "checks.py", "requirements.txt", "data/table.csv"} | {f"helpers/{path.name}" for path in (book / "helpers").iterdir() if path.is_file()}
+    assert files(editions.WORKSHEETS) == needed
+    assert (editions.WORKSHEETS / "requirements.txt").read_text() == "\n".join(["jupyterlab", *chapters.kernel_pins(), ""])
+    assert json.loads((editions.WORKSHEETS / "checks.json").read_text()) == editions.known_checks()
+    assert nbformat.read(editions.WORKSHEETS / "eins.ipynb", as_version=4).cells[3].source == ANSWERS[0]
+    assert editions.main(["key"]) is None
+    assert capsys.readouterr().out == "1 notebooks are in _build/key, with all that they need to run\n"
+    assert files(editions.KEY) == needed | {"key.md"} and (editions.KEY / "key.md").read_text("utf-8") == editions.key_list()
+    assert [cell.id for cell in nbformat.read(editions.KEY / "eins.ipynb", as_version=4).cells if cell.id.startswith("note")] == ["note-eins-1", "note-eins-2", "note-eins-3"]
+
+    notebook = chapters.read(told)
+    notebook.cells[6].metadata["check"]["starter"] = "y = ..."
+    nbformat.write(notebook, told)
+    assert editions.main(["worksheets"]) == "chapters/eins.ipynb: eins-2: the starter has no line 'n = …' for the student's own number"
+    assert files(editions.WORKSHEETS) == needed
+    told.unlink()
+    assert editions.main(["key"]) == "_toc.yml names chapters/eins, but there is no chapters/eins.ipynb or chapters/eins.md"
+    assert [editions.main(asked) for asked in ([], ["all"], ["key", "key"])] == [editions.__doc__.strip()] * 3
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_the_students_source_has_the_pages_without_solutions_and_nothing_that_no_build_needs(told, tmp_path, monkeypatch, linked):
+    book, copy = chapters.BOOK, tmp_path / "copy"
+    for name in (".git/config", "tests/a.py", "_build/html/a.html", "helpers/__pycache__/a.pyc"):
+        (book / name).parent.mkdir(parents=True, exist_ok=True)
+        (book / name).write_text("")
+    (book / "chapters" / "index.md").write_text("# The book\n\n% with_solutions: , folded\n\nText, folded – größer.\n", "utf-8")
+    if linked:
+        (book / "_build" / "kept").unlink()
+    else:
+        monkeypatch.setattr(Path, "symlink_to", lambda *_, **__: (_ for _ in ()).throw(OSError("no links here")))
+    editions.students_source(copy)
+    unneeded = {"tests", "data", "_build", "__pycache__", ".git"}
+    assert files(copy) == {name for name in files(book) if not unneeded & {*name.split("/")}}
+    assert (copy / "_build" / "kept").is_symlink() == linked
+    assert not linked or (copy / "_build" / "kept").samefile(book / "_build" / "kept")
+    assert (copy / "chapters" / "index.md").read_text("utf-8") == "# The book\n\nText – größer.\n"
+    assert [cell.source for cell in chapters.read(copy / "chapters" / "eins.ipynb").cells] == [
+        POSED.format(1), POSED.format(2), "x = 'the chapter goes on with the name'", "```{exercise} Long\n:class: x\n:label: eins-3\nWhy?\n```"
+    ]
+    (book / "chapters" / "index.md").write_text("# A\n\n% with_solutions: nowhere\n\nText.\n")
+    with pytest.raises(ValueError, match='^chapters/index.md: "with_solutions" names words that the text does not have: nowhere$'):
+        editions.students_source(tmp_path / "again")
 
 
 def test_a_solution_that_is_not_clear_or_has_no_exercise_is_told_with_its_chapter(small):

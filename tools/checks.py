@@ -14,6 +14,7 @@ import zlib
 from pathlib import Path
 
 CHECKS = Path(__file__).with_name("checks.json")  # {label: {"chapter": its name, "check": packed code, "own": {name: [values]}}}
+NO_HINT = "That is not right yet."  # what an `assert` without one says
 
 
 def pack(code):
@@ -40,7 +41,7 @@ def judge(packed, names):
     except NameError as error:
         return f"The check looks for the name {error.name}, and there is none yet: run a cell that gives it a value."
     except AssertionError as error:
-        return str(error) or "That is not right yet."
+        return str(error) or NO_HINT
     except Exception as error:  # an answer of another kind than the check can read
         return f"The check could not read your answer ({type(error).__name__}: {error}). Is it of the kind that is asked for?"
     return ""

@@ -153,8 +153,8 @@ def starter(exercise):
     told = exercise.check.metadata["check"] if exercise.check else {}
     text = told.get("starter", "").rstrip()
     for name in told.get("own", {}):
-        line = rf'{name} = own("{exercise.label}", STUDENT)  # your own, in place of the exercise\'s '
-        text, found = re.subn(rf"^{name} = ([^#\n]*?)\s*(#.*)?$", rf"{line}\1", text, flags=re.MULTILINE)
+        line = f'{name} = own("{exercise.label}", STUDENT)  # your own, in place of the exercise\'s '
+        text, found = re.subn(rf"^{name} = ([^#\n]*?)\s*(#.*)?$", lambda given: line + given[1], text, flags=re.MULTILINE)
         if not found:
             raise ValueError(f"{exercise.label}: the starter has no line '{name} = …' for the student's own number")
     return f"# Your answer to exercise {exercise.number}\n{text}".rstrip()
@@ -222,10 +222,10 @@ def write(folder, make):
 
 
 def hints(exercise):
-    """Return the hints of an exercise's check, in the order in which it gives them."""
-    nodes = ast.walk(ast.parse(exercise.check.source)) if exercise.check else []
+    """Return the hints of the check of an exercise that has one, in the order in which it gives them."""
+    nodes = ast.walk(ast.parse(exercise.check.source))
     asserted = [node.msg for node in sorted((node for node in nodes if isinstance(node, ast.Assert)), key=lambda node: node.lineno)]
-    return [ast.unparse(message) if not isinstance(message, ast.Constant) else message.value for message in asserted]
+    return [checks.NO_HINT if message is None else message.value if isinstance(message, ast.Constant) else ast.unparse(message) for message in asserted]
 
 
 def tested():
