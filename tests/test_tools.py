@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -409,8 +410,26 @@ def test_another_version_of_a_package_makes_another_site(book, tmp_path, monkeyp
     before = build.made_of({"files": {}, "skeletons": {}})
     assert build.changes(before, build.made_of(before)) == (set(), True)
     (tmp_path / "installed" / "numpy-0.0.dist-info").mkdir(parents=True)
-    monkeypatch.syspath_prepend(tmp_path / "installed")
-    assert build.changes(before, build.made_of(before)) == ({"around"}, False)
+    with monkeypatch.context() as patch:
+        patch.syspath_prepend(tmp_path / "installed")
+        assert build.changes(before, build.made_of(before)) == ({"around"}, False)
+    for name in ("git", "branch"):  # the address and the branch are in the pages' buttons
+        with monkeypatch.context() as patch:
+            patch.setattr(build.book_theme, name, lambda *_: "elsewhere")
+            assert build.changes(before, build.made_of(before)) == ({"around"}, False)
+    assert build.changes(before, build.made_of(before)) == (set(), True)
+
+
+def test_a_notebook_that_has_not_changed_keeps_its_skeleton_and_what_is_none_has_none(book):
+    first = build.made_of({"files": {}, "skeletons": {}})
+    assert first["skeletons"] == {"chapters/eins.ipynb": build.digest(build.skeleton(chapter(book).read_text("utf-8")))}
+    kept = {"files": first["files"], "skeletons": {"chapters/eins.ipynb": "kept"}}
+    assert build.made_of(kept) == kept
+    for name, text in {"chapters/no json.ipynb": "{", "chapters/no notebook.ipynb": "{}", "chapters/a list.ipynb": "[]", "data/far.ipynb": '{"cells": []}'}.items():
+        (book / name).write_text(text)
+    assert build.made_of(kept)["skeletons"] == kept["skeletons"]
+    edit_prose(book)
+    assert build.made_of(kept)["skeletons"] == {"chapters/eins.ipynb": build.digest(build.skeleton(chapter(book).read_text("utf-8")))}
 
 
 def test_the_tests_are_no_part_of_a_site_and_a_folder_of_that_name_elsewhere_is(book):
@@ -457,6 +476,108 @@ def test_a_site_offers_the_editions_that_have_its_text_and_is_as_it_was_without_
         build.made_from(build.PAPER / f"book.{kind}").write_text("an older text")
     build.offer(site)
     assert one.read_text() == plain and {path.name for path in site.iterdir()} == {"chapters", "index.html"}
+    build.made_from(build.PAPER / "book-of-which-nothing-is-left.pdf").write_text("text of html")
+    build.offer(site)
+    assert one.read_text() == plain
+
+    # The students' edition has its own, made of a text without solutions.
+    monkeypatch.setattr(build.manuscript, "read", lambda site, solutions: SimpleNamespace(digest=lambda: f"{'' if solutions else 'no '}solutions of {site.name}"))
+    for path in build.PAPER.glob("*.digest"):
+        path.write_text("no solutions of html")
+    build.offer(site, solutions=False)
+    assert re.findall(r'href="(.*?)" download>(.*?)<', (site / "index.html").read_text()) == [
+        (f"book{build.WITHOUT}.pdf", "Whole book: PDF, 1.2 MB"), (f"book{build.WITHOUT}.pdf", "PDF, 1.2 MB")
+    ]
+    assert {path.name for path in site.iterdir()} == {f"book{build.WITHOUT}.pdf", "chapters", "index.html"}
+
+
+class Sphinx:
+    """Jupyter Book in a moment: each text is its page. It keeps what it was asked, and which pages of an earlier build it found."""
+
+    def __init__(self):
+        self.asked, self.status, self.told, self.forgotten = [], 0, b"", ""
+
+    def run(self, command, env, stdout, stderr):
+        assert command[:3] == [sys.executable, "-c", build.JUPYTER_BOOK] and env["PATH"] == os.environ["PATH"]
+        assert (stdout, stderr) == (subprocess.DEVNULL, subprocess.PIPE)
+        *strictly, work, source = command[3:]
+        assert strictly == ["build", "-W", "-n", "--keep-going", "--quiet", "--path-output"]
+        html = work / "_build" / "html"
+        found = sorted(path.relative_to(work).as_posix() for path in (work / "_build").rglob("*.html"))
+        self.asked.append((work.name, source.name, env["BOOK_PLAIN_WORDS"], found))
+        (html / "chapters").mkdir(parents=True, exist_ok=True)
+        for path in (source / "chapters").iterdir():
+            if path.suffix in (".md", ".ipynb") and path.stem != self.forgotten:
+                (html / "chapters" / f"{path.stem}.html").write_text(path.read_text("utf-8"), "utf-8")
+        shutil.copytree(html, html.with_name("raw"), dirs_exist_ok=True)
+        return SimpleNamespace(returncode=self.status, stderr=self.told)
+
+
+@pytest.fixture
+def sphinx(monkeypatch, tmp_path):
+    sphinx = Sphinx()
+    monkeypatch.setattr(build, "subprocess", SimpleNamespace(run=sphinx.run, DEVNULL=subprocess.DEVNULL, PIPE=subprocess.PIPE))
+    monkeypatch.setattr(build, "PAPER", tmp_path / "paper")
+    return sphinx
+
+
+def say(book, words):
+    path = chapter(book)
+    path.write_text(re.sub("A .*citation", words, path.read_text("utf-8")), "utf-8")
+
+
+def test_a_build_takes_from_the_last_one_what_it_can_and_puts_a_site_up_when_it_is_whole(book, sphinx, capsys):
+    site = book / "_build" / "html"
+    here, page = site.parent, site / "chapters" / "eins.html"
+    pages = ["_build/html/chapters/eins.html", "_build/html/chapters/index.html"]
+    anew, on = ("unfinished-html", book.name, "", []), ("unfinished-html", book.name, "yes", pages)
+
+    def built(asked, faults=()):
+        sphinx.asked.clear()
+        assert build.build(site) == [*faults]
+        assert sphinx.asked == ([asked] if asked else []) and not (here / "previous-html").exists()
+        assert faults or {path.name for path in here.iterdir()} == {"html", "kept", "last-html"}
+        return capsys.readouterr()
+
+    assert built(anew).out == ""
+    assert built(None).out == "Nothing has changed since the last build.\n"
+    say(book, "A new citation")
+    built(on)
+    assert "A new citation" in page.read_text("utf-8")
+    shutil.rmtree(site)
+    built(on)
+    append(book / "data" / "more.csv", "1\n")
+    built(anew)
+    (here / "last-html" / "made_of.json").write_text("{")
+    built(anew)
+
+    # What fails leaves the site as it was, under its name even after a build that was killed.
+    good = contents(site)
+    say(book, "A spoiled citation")
+    site.rename(site.with_name("previous-html"))
+    sphinx.status, sphinx.told = 1, "chapters/eins.ipynb:10007: WARNING: größer\n".encode() + b"\xff\n"
+    assert built(on, ["The build stopped at the warnings above."]).err == "chapters/eins.ipynb, cell 1, line 7: WARNING: größer\n\ufffd\n"
+    sphinx.status, sphinx.forgotten = 0, "eins"
+    built(anew, ["The build made no page of chapters/eins.ipynb"])
+    stale = "chapters/eins.ipynb: code, outputs, helpers, data or pins are not those of its last `make execute`"
+    edit_code(book)
+    built(None, [stale, "Run `make execute`, or mend the chapter, and build again."])
+    (book / "_toc.yml").unlink()
+    assert "_toc.yml" in build.build(site)[0]
+    assert contents(site) == good
+
+
+def test_the_students_edition_is_built_of_a_source_of_its_own_and_from_nothing(book, sphinx):
+    site = build.site_of(False)
+    assert build.site_of(True) == build.SITE and site == build.SITE.with_name("students")
+    site = book / "_build" / "students"
+    for words in ("A citation", "A new citation"):
+        say(book, words)
+        assert build.build(site, solutions=False) == []
+        assert (site / "chapters" / "eins.html").is_file()
+    assert sphinx.asked == [("unfinished-students", "source", "", [])] * 2
+    write(book, text="# Eins\n\n```{solution-end}\n```")
+    assert build.build(site, solutions=False) == ["chapters/eins.ipynb: cell 1: a solution ends that did not begin"]
 
 
 def test_chapters_are_folded_for_jupyterlab_and_nothing_else_is_changed(book, tmp_path):
