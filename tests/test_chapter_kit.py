@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import warnings
 
 import chapter
 import editions
@@ -18,6 +19,7 @@ from sphinx_external_toc.parsing import parse_toc_yaml
 from test_tools import METADATA, book, run, save  # noqa: F401
 
 import chapters
+from helpers import tables
 
 PARTS = """\
 format: jb-book
@@ -62,8 +64,13 @@ def test_a_new_chapter_is_executed_entered_and_passes_every_check(parts):
     teaching = parts / "chapters" / "teaching.md"
     teaching.write_text(TEACHING + "\n```{chapter-guide} zwei\nIts class.\n```\n\nThe end.\n")
     status, printed = run(parts, "chapter.py", "new", "vier-2")
-    assert status == 0, printed
     path = parts / "chapters" / "vier-2.ipynb"
+    assert (status, printed.splitlines()[-4:]) == (0, [
+        "Executed: chapters/vier-2.ipynb",
+        "chapters/vier-2.ipynb runs and stands in _toc.yml, last of the numbered parts; move its line where it belongs.",
+        "Its card is on the home page, and its row in teaching.md.",
+        "For a path of the home page, add its name there. Then write over it, and: make execute; make check CHAPTER=vier-2",
+    ])
     assert names(parts) == ["index", "eins", "zwei", "drei", "vier-2", "teaching"]
     assert "{doc}`zwei` | {doc}`eins` |\n| {doc}`vier-2` | nothing |\n\nMore." in teaching.read_text()
     assert re.search(r"Its class\.\n```\n\n```\{chapter-guide\} vier-2\n(.+\n|\n)+\*\*What the exercises test\.\*\* \{ref\}`vier-2-1`: .*; .*`vier-2-3`: .*\n```\n\nThe end\.", teaching.read_text())
@@ -75,6 +82,59 @@ def test_a_new_chapter_is_executed_entered_and_passes_every_check(parts):
     assert standard.prerequisite_faults(teaching.read_text(), {"vier-2": " nothing."}) == []
     assert "my-chapter" not in path.read_text("utf-8")
     assert not list(parts.rglob("*.unfinished"))
+
+
+GUIDE = "\n```{chapter-guide} zwei\nIts class.\n```\n"
+ROW = "| {doc}`zwei` | {doc}`eins` |\n"
+
+
+@pytest.mark.parametrize("guide", [None, "# Teaching\n\nNo table.\n" + GUIDE, TEACHING, TEACHING + GUIDE + GUIDE + "\nThe end.\n"])
+def test_a_new_chapter_is_entered_where_the_guide_for_teachers_has_a_place_for_it(parts, guide, monkeypatch, capsys):
+    teaching = parts / "chapters" / "teaching.md"
+    if guide is None:
+        (parts / "_toc.yml").write_text(PARTS.replace('  - caption: Back\n    chapters:\n      - file: "chapters/teaching"\n', ""))
+        teaching.unlink()
+    else:
+        teaching.write_text(guide)
+    toc = (parts / "_toc.yml").read_text()
+    executed = []
+
+    async def main(paths):
+        executed.extend(paths)
+        return ["a fault"] if len(executed) == 1 else []
+
+    monkeypatch.setattr(execute, "main", main)
+    before = files(parts)
+    assert chapter.new("vier") == ["a fault"] and files(parts) == before and capsys.readouterr().out == ""
+    assert chapter.new("vier") == [] and executed == [parts / "chapters" / "vier.ipynb"] * 2
+    row = guide and ROW in guide
+    assert capsys.readouterr().out.splitlines()[1] == "Its card is on the home page" + (
+        ", and its row in teaching.md." if row else "; teaching.md has no table of what builds on what."
+    )
+    assert (parts / "_toc.yml").read_text() == toc.replace("          - file: chapters/drei\n", "          - file: chapters/drei\n      - file: chapters/vier\n")
+    labels = [f"vier-{number}" for number in (1, 2, 3)]
+    its_class = chapter.NEW_CLASS.format(name="vier", exercises="; ".join(f"{{ref}}`{label}`: what it is for" for label in labels))
+    wanted = (guide or "").replace(ROW, f"{ROW}| {{doc}}`vier` | nothing |\n")
+    if row and GUIDE in guide:
+        wanted = wanted.replace("\n\nThe end.", f"\n{its_class}\nThe end.")
+    assert (teaching.read_text() if guide else "") == (wanted if row else guide or "")
+    assert guide or not teaching.exists()
+    cells = chapters.read(parts / "chapters" / "vier.ipynb").cells
+    assert cells[0].source.startswith("# Vier\n") and len({cell.id for cell in cells}) == len(cells) and all("template" not in cell.id for cell in cells)
+
+
+@pytest.mark.parametrize(
+    ("docname", "found"),
+    [("a", (0, 5)), ("a/b", (2, 4)), ("c", (3, 4)), ("d.e", (5, 6)), ("f", (6, 7)), ("g", (8, 9)), ("h", None), ("dxe", None), ("x", None)],
+)
+def test_the_entry_of_a_page_is_its_line_and_what_is_below_it(docname, found):
+    lines = ["- file: 'a' # it", "  sections:", '  - file: "a/b.md"', "      - file: c.ipynb", "  title: A", "- file:   d.e", "- file: f", "", "   - file: g", "- x: h", "- file: dxe y"]
+    if found:
+        assert chapter.entry(lines, docname) == found
+    else:
+        told = f"_toc.yml has {docname}, but no line of its own for it such as `- file: {docname}`; edit the file by hand."
+        with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
+            chapter.entry(lines, docname)
 
 
 @pytest.mark.parametrize("name", ["eins", "teaching", "Vier", "vier_2", "-vier", "vier-", "../vier", "vier.ipynb", ""])
@@ -112,8 +172,11 @@ def test_a_table_of_contents_that_has_no_place_says_so(parts):
     status, printed = run(parts, "chapter.py", "new", "vier")
     assert (status, printed) == (1, "_toc.yml has no part with `numbered: true` and a chapter in it, so there is no place for a new one.\n")
     (parts / "_toc.yml").write_text("format: jb-book\nroot: chapters/index\nparts: [{numbered: true, chapters: [{file: chapters/eins}]}]\n")
-    with pytest.raises(ValueError, match="edit the file by hand"):
+    with pytest.raises(ValueError, match="^_toc.yml has chapters/eins, but no line of its own for it such as `- file: chapters/eins`; edit the file by hand.$"):
         chapter.new("vier")
+    for text in ("a: [", "format: jb-book\nroot: chapters/index\nchapters:\n- file: chapters/zwei", "format: none"):
+        with pytest.raises(ValueError, match="^_toc.yml is written in a way that cannot be edited line by line; edit the file by hand.$"):
+            chapter.checked(text.splitlines(), ["chapters/index", "chapters/eins"])
     assert not (parts / "chapters" / "vier.ipynb").exists()
 
 
@@ -131,9 +194,29 @@ def test_a_page_is_dropped_with_what_is_below_it_and_a_part_that_is_left_empty(p
     assert (parts / "_toc.yml").read_text() == "format: jb-book\nroot: chapters/index\nparts:\n  - caption: Back\n    chapters:\n      - file: \"chapters/teaching\"\n"
 
 
-def test_the_first_page_of_a_part_is_dropped_and_the_part_stays(parts):
+def test_the_first_page_of_a_part_is_dropped_and_the_part_stays(parts, capsys):
     assert chapter.drop("eins") == []
     assert (parts / "_toc.yml").read_text() == PARTS.replace("      - file: chapters/eins\n", "")
+    assert capsys.readouterr().out.splitlines() == [
+        "eins is no longer in the book: cards, lists, paths and tables follow, and references to it show its title.",
+        "chapters/eins.ipynb stays; its line in _toc.yml brings it back. If you delete it, the build names each reference as a mistake.",
+        "2 sentences still point to it; read whether they make sense without it:",
+        "chapters/index.md, cell 1: {doc}`eins`",
+        "chapters/teaching.md, cell 1: | {doc}`zwei` | {doc}`eins` |",
+    ]
+
+
+def test_a_page_is_dropped_from_below_another_with_the_list_that_is_left_empty(parts, capsys):
+    teaching = parts / "chapters" / "teaching.md"
+    teaching.write_text(TEACHING + "\nMind [it](Drei.md), [that](#drei) and {numref}`it <DREI>`, not `drei`.\n")
+    assert chapter.drop("drei") == []
+    assert (parts / "_toc.yml").read_text() == PARTS.replace("        sections:\n          - file: chapters/drei\n", "")
+    assert capsys.readouterr().out.splitlines()[2:] == [
+        "1 sentences still point to it; read whether they make sense without it:",
+        "chapters/teaching.md, cell 1: Mind [it](Drei.md), [that](#drei) and {numref}`it <DREI>`, not `drei`.",
+    ]
+    assert chapter.drop("teaching") == [] and len(capsys.readouterr().out.splitlines()) == 2
+    assert names(parts) == ["index", "eins", "zwei"]
 
 
 def test_what_still_points_to_a_dropped_page_is_named(parts):
@@ -143,7 +226,8 @@ def test_what_still_points_to_a_dropped_page_is_named(parts):
     save(parts, new_notebook(cells=cells, metadata=METADATA))
     status, printed = run(parts, "chapter.py", "drop", "zwei")
     assert status == 0, printed
-    assert printed.partition("without it:\n")[2].splitlines() == [
+    assert printed.splitlines()[2:] == [
+        "4 sentences still point to it; read whether they make sense without it:",
         "chapters/eins.ipynb, cell 1: See {doc}`zwei`.",
         "chapters/eins.ipynb, cell 1: Or {doc}`this <zwei>`.",
         "chapters/eins.ipynb, cell 2: {ref}`zwei-1`",
@@ -327,6 +411,37 @@ def test_a_table_of_its_own_makes_its_readers_stale_and_is_what_they_load(book, 
     assert not chapters.faults(test_tools.chapter(book))
     (book / "data" / "own_table.csv").write_text("Date,flow,heat\n2020-01-01 00:00,1,2.5\n2020-01-01 01:00,3,5\n")
     assert chapters.faults(test_tools.chapter(book))
+
+
+def test_what_chapters_say_against_the_table_is_told_once_with_those_that_say_it(parts, monkeypatch):
+    def load_table(table, **needs):
+        assert table == "the table"
+        if needs.get("rows"):
+            raise ValueError(f"own_table.csv: not {needs['rows']} rows")
+        for _ in range(needs.get("columns", 0)):
+            warnings.warn("own_table.csv: columns that rest", stacklevel=1)
+
+    def reads(name, *calls):
+        cells = [new_markdown_cell("helpers.load_table(rows=99)"), *map(new_code_cell, calls)]
+        nbformat.write(new_notebook(cells=cells, metadata=METADATA), parts / "chapters" / f"{name}.ipynb")
+        return parts / "chapters" / f"{name}.ipynb"
+
+    monkeypatch.setattr(tables, "book_table", lambda: "the table")
+    monkeypatch.setattr(tables, "load_table", load_table)
+    monkeypatch.setattr(own_table, "DATA", parts / "data")
+    paths = [reads("eins", "helpers.load_table()", "helpers.load_table(columns=2)"), reads("zwei", "helpers.load_table(columns=2, rows=30)\nhelpers.load_table(columns=1)")]
+    assert execute.faults_of_the_table(paths) == []
+    (parts / "data" / "own_table.xlsx").write_text("")
+    assert execute.faults_of_the_table(paths) == [
+        "data/own_table.csv: columns that rest (eins, zwei)", "data/own_table.csv: not 30 rows (zwei)", "No chapter was executed.", execute.what_to_change()
+    ]
+    assert execute.faults_of_the_table([reads("drei", "helpers.load_table()")]) == []
+    assert execute.what_to_change() == (
+        "The book has no page with a warning or an error. Where one is about your table, change data/own_table.xlsx, then run `make execute` again: "
+        "write a column that is counted in another unit in that unit yourself, under a name that says so; delete one that holds one value only; most "
+        "chapters take the first two columns, so put none there that often rests at one value, and no two that say the same; a chapter that needs more "
+        "than the table has is left out by `make drop NAME=…`."
+    )
 
 
 @pytest.mark.parametrize(("rows", "said"), [

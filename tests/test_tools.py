@@ -1,6 +1,7 @@
 """The commands behind `make execute` and `make book`, on a book of two small pages: what they do, and how they fail."""
 
 import argparse
+import asyncio
 import base64
 import contextlib
 import importlib
@@ -20,6 +21,7 @@ import nbformat
 import numpy as np
 import pytest
 from bs4 import BeautifulSoup
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image, ImageChops
 
@@ -216,12 +218,113 @@ def test_execute_stores_what_a_cell_prints_in_one_piece(book):
     assert kinds == [together, (None, None), together]
 
 
+def test_what_is_printed_is_joined_as_far_as_nothing_else_is_in_between():
+    def printed(*pieces):
+        return [new_output("stream", name=name, text=text) if name else new_output("display_data") for name, text in pieces]
+
+    pieces = printed(("stdout", "a"), ("stdout", "b"), ("stderr", "c"), ("stderr", "d"), ("stdout", "e"), ("", ""), ("", ""), ("stdout", "f"), ("stdout", "g"))
+    assert execute.in_one_piece(pieces) == printed(("stdout", "ab"), ("stderr", "cd"), ("stdout", "e"), ("", ""), ("", ""), ("stdout", "fg"))
+    assert execute.in_one_piece([]) == []
+
+
+def test_kernels_have_one_thread_and_the_books_table(monkeypatch, capsys):
+    monkeypatch.setenv("BOOK_TABLE", "/a/table.csv")
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    execute.settle_environment()
+    assert (os.environ.get("OMP_NUM_THREADS"), os.environ.get("BOOK_TABLE")) == ("1", None)
+    told = capsys.readouterr()
+    assert told.out == "" and told.err == (
+        "BOOK_TABLE=/a/table.csv is not used here: the book shows its own table. To make yours the book's, see README.md.\n"
+    )
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    execute.settle_environment()
+    assert os.environ["OMP_NUM_THREADS"] == "3" and capsys.readouterr() == ("", "")
+
+
+class Kernel:
+    """Stands for nbclient's client: each cell prints its number in two pieces, the one at which it fails does as it is told."""
+
+    def __init__(self, notebook, on_cell_start, on_cell_executed, **settings):
+        self.notebook, self.begin, self.end, self.settings = notebook, on_cell_start, on_cell_executed, settings
+        Kernel.made.append(settings)
+
+    async def async_execute(self):
+        if isinstance(self.fails, DeadKernelError):
+            raise self.fails
+        for count, (number, cell) in enumerate(chapters.code_cells(self.notebook), start=1):
+            self.begin(cell=cell, cell_index=number - 1)
+            if self.fails and count == 2:
+                raise self.fails
+            cell.execution_count, cell.metadata["execution"] = count, {}
+            cell.outputs = [new_output("stream", text=str(number)), new_output("stream", text="!\n"), new_output("display_data", data={"image/png": CURVES})]
+            self.end(cell=cell, cell_index=number - 1, execute_reply={})
+        self.notebook.metadata.update(kernelspec={"name": "other"}, language_info={"name": "python", "version": "0"})
+
+
+class Bar:
+    def __init__(self, **told):
+        self.told, self.done, self.written = told, 0, []
+        Bar.made.append(self)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def update(self):
+        self.done += 1
+
+    def write(self, text, file):
+        self.written.append((text, file))
+
+
+@pytest.mark.parametrize(
+    ("fails", "told", "done", "written"),
+    [
+        (None, [], 2, []),
+        (CellExecutionError("All of it", "NameError", "no x"), ["chapters/eins.ipynb, cell 3: raised NameError: no x"], 1, ["All of it"]),
+        (CellTimeoutError("too long"), ["chapters/eins.ipynb, cell 3: too long"], 1, []),
+        (DeadKernelError("Kernel died"), ["chapters/eins.ipynb, cell None: Kernel died"], 0, []),
+    ],
+)
+def test_a_chapter_is_stored_as_its_kernel_left_it_or_not_at_all(book, monkeypatch, capsys, fails, told, done, written):
+    Kernel.made, Bar.made, Kernel.fails = [], [], fails
+    monkeypatch.setattr(execute, "NotebookClient", Kernel)
+    monkeypatch.setattr(execute, "tqdm", Bar)
+    notebook = chapters.read(chapter(book))
+    notebook.cells[1].metadata["execution"] = {"iopub.execute_input": "2000"}
+    notebook.cells[1].source += "\n1"
+    save(book, notebook, current=False)
+    before = chapter(book).read_bytes()
+    assert asyncio.run(execute.main([chapter(book)])) == told
+    assert capsys.readouterr().out == f"Executed: {'nothing to the end' if told else 'chapters/eins.ipynb'}\n"
+    [bar] = Bar.made
+    assert bar.told == {"total": 2, "unit": "cell", "desc": "1 chapter(s)", "disable": None}
+    assert bar.done == done and bar.written == [(text, sys.stderr) for text in written]
+    assert Kernel.made == [{
+        "timeout": 300, "kernel_name": "python3", "record_timing": False, "extra_arguments": ["--log-level=ERROR"],
+        "resources": {"metadata": {"path": str(book / "chapters")}},
+    }]
+    assert {path.name for path in (book / "chapters").iterdir()} == {"eins.ipynb", "index.md"}
+    if told:
+        assert chapter(book).read_bytes() == before
+        return
+    stored = chapters.read(chapter(book))
+    assert [[output.get("text", "png") for output in cell.outputs] for _, cell in chapters.code_cells(stored)] == [["2!\n", "png"], ["3!\n", "png"]]
+    assert {output.data["image/png"].strip() for _, cell in chapters.code_cells(stored) for output in cell.outputs[1:]} == {execute.lighter(CURVES)} != {CURVES}
+    assert stored.metadata == {**METADATA, "executed_with": chapters.fingerprint(stored)}
+
+
 def drawn(colors):
     """Return a PNG in base64, as a kernel sends it: a strip of each colour, or one pixel of each of 65,536."""
     pixels = np.repeat(np.array(colors, np.uint8)[None], 40, axis=0) if colors else np.indices((256, 256)).T
     written = io.BytesIO()
     Image.fromarray(pixels if colors else np.dstack([pixels, pixels[..., :1]]).astype(np.uint8)).save(written, "png", dpi=(192, 192))
     return base64.b64encode(written.getvalue()).decode()
+
+
+CURVES = drawn([(255, 255, 255), (23, 74, 124), (176, 66, 24)] * 20)
 
 
 def test_a_figure_is_stored_with_fewer_colors_where_nobody_sees_it():
