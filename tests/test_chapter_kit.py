@@ -180,6 +180,20 @@ def test_a_table_of_contents_that_has_no_place_says_so(parts):
     assert not (parts / "chapters" / "vier.ipynb").exists()
 
 
+def test_chapters_are_the_notebooks_of_the_numbered_parts(parts):
+    assert [path.stem for path in chapters.numbered()] == ["eins", "zwei"]
+    (parts / "chapters" / "zwei.ipynb").rename(parts / "chapters" / "zwei.md")
+    assert [path.stem for path in chapters.numbered()] == ["eins"]
+    assert [path.name for path in chapters.pages()] == ["index.md", "eins.ipynb", "zwei.md", "drei.ipynb", "teaching.md"]
+    assert [path.stem for path in chapters.notebooks()] == ["eins", "drei"]
+    for name in ("aside.md", "vier.ipynb", "figure.png"):
+        (parts / "chapters" / name).write_text("")
+    assert [path.name for path in chapters.left_out()] == ["aside.md", "vier.ipynb"]
+    (parts / "_toc.yml").write_bytes(b"\xff")
+    with pytest.raises(ValueError, match=r"^_toc.yml: not a readable table of contents \(.+\)$"):
+        chapters.pages()
+
+
 # --- a page that is left out ----------------------------------------------------------------------------------------------
 
 

@@ -152,8 +152,55 @@ STALE = {
 def test_an_edit_makes_a_chapter_stale(book, edit):
     assert not chapters.faults(chapter(book))
     edit(book)
-    assert all(fault.startswith("chapters/eins.ipynb") for fault in chapters.faults(chapter(book)))
-    assert chapters.faults(chapter(book))
+    assert chapters.faults(chapter(book)) == [{
+        forget_a_run: "chapters/eins.ipynb, cell 3: saved without having been run",
+        run_twice: "chapters/eins.ipynb, cell 3: run as number 51, but it stands at 2",
+    }.get(edit, "chapters/eins.ipynb: code, outputs, helpers, data or pins are not those of its last `make execute`")]
+
+
+def test_each_fault_of_a_chapter_is_told_with_its_cell(book):
+    notebook = chapters.read(chapter(book))
+    notebook.cells.insert(1, new_code_cell(" \n"))  # a cell without code has no number and no fault
+    notebook.cells[2].outputs = [
+        new_output("stream", name="stderr", text="\nUserWarning: mind\nthe gap\n"), new_output("stream", text="fine"),
+        new_output("error", ename="ValueError", evalue="no", traceback=[]), new_output("display_data"),
+    ]
+    notebook.cells[3].execution_count = None
+    save(book, notebook)
+    assert chapters.faults(chapter(book)) == [
+        "chapters/eins.ipynb, cell 3: printed a warning: UserWarning: mind", "chapters/eins.ipynb, cell 3: raised ValueError: no",
+        "chapters/eins.ipynb, cell 4: saved without having been run",
+    ]
+    assert chapters.name(book.parent / "elsewhere.ipynb") == str(book.parent / "elsewhere.ipynb") and chapters.name("a/b") == "a/b"
+
+
+def test_a_chapter_depends_on_the_modules_of_the_names_in_it_and_on_the_data_that_it_or_they_name(book):
+    folder, data = book / "helpers", book / "data"
+    shutil.rmtree(folder)
+    folder.mkdir()
+    for name, text in {
+        "__init__.py": 'import x\nHOMES = {"one": ["first"], "two": ["second", "third"]}\nlist(HOMES)\n', "style.mplstyle": "", "two.py": "x = 'named'\n",
+        "one.py": "from helpers.base import x\nimport helpers.two\nfrom os import path\nfrom . import two\n", "base.py": "from helpers.deep import y\nfrom helpers.one import x\n", "deep.py": "",
+    }.items():
+        (folder / name).write_text(text)
+    always = ["__init__.py", "style.mplstyle"]
+    for code, used in {
+        "print(1)": [], "my_helpers.first()": [], "import helpers": always, "helpers.firsts()": always, "helpers.first()": ["__init__.py", "base.py", "deep.py", "one.py", "style.mplstyle"],
+        "from helpers import third": [*always, "two.py"], "import helpers.two": [*always, "two.py"], "helpers, two": always,
+    }.items():
+        assert [path.name for path in chapters.used_helpers(code)] == used, code
+
+    (data / "deeper").mkdir()
+    for name in ("named.csv", "mine.csv.xz", "theirs.csv", "make.py", "deeper/named.csv"):
+        (data / name).write_text("")
+    notebook = new_notebook(cells=[new_code_cell('helpers.second("mine", theirs, "make")')])
+    kept = chapters.fingerprint(notebook)
+    for name, counts in {"named.csv": True, "mine.csv.xz": True, "theirs.csv": False, "make.py": False, "deeper/named.csv": False}.items():
+        (data / name).write_text("1")
+        assert (chapters.fingerprint(notebook) != kept) == counts, name
+        (data / name).write_text("")
+    (data / "mine.csv.xz").rename(data / "mine.csv")
+    assert chapters.fingerprint(notebook) != kept, "files that change their names"
 
 
 def test_prose_and_metadata_and_pins_of_tools_and_unread_data_do_not(book):
@@ -182,8 +229,13 @@ def test_what_helpers_say_and_those_that_a_chapter_does_not_use_do_not(book):
 
 def test_code_is_the_text_without_what_nobody_runs(tmp_path):
     path = tmp_path / "module.py"
-    path.write_text('"""Says.\n\nMuch.\n"""\n\nx = "# no remark"  # a remark\n\n\ndef f():\n    """Says."""\n    return x\n')
-    assert chapters.code_of(path).decode() == 'x = "# no remark"\ndef f():\n    return x'
+    path.write_text(
+        '"""Says.\n\nMuch.\n"""\n\nx = "# no remark"  # a remark\n\n\n'
+        'class C:\n    """Says."""\n\n    def f(self):\n        """Says\n        more.\n        """\n        return """ # x\n\n  y"""\n'
+    )
+    assert chapters.code_of(path).decode() == 'x = "# no remark"\nclass C:\n    def f(self):\n        return """ # x\n  y"""'
+    (tmp_path / "style").write_bytes(b"# \xff\n")
+    assert chapters.code_of(tmp_path / "style") == b"# \xff\n"
 
 
 def test_execute_stores_outputs_once_and_then_executes_nothing(book):
