@@ -53,12 +53,6 @@ def to_be_refused(told, reads_the_table):
         yield from ((f"wrong answer {number}", wrong) for number, wrong in enumerate(told.get("wrong", []), start=1))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_xdist_auto_num_workers():
-    """One worker more than there are cores: each waits now and then, for a kernel, a browser or a server."""
-    return (yield) + 1
-
-
 class Chapter(IPyNbFile):
     """A notebook, executed in other circumstances than `make execute` has: outputs must not depend on them."""
 
