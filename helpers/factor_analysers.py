@@ -143,12 +143,13 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
 
     def _joint_log_density(self, X):
         """Return log π_k + log N(x | μ_k, Σ_k), shape (N, K)."""
-        joint = np.empty((len(X), self.n_components))
+        joint, centred = np.empty((len(X), self.n_components)), np.empty_like(X)
         for k, (W, psi) in enumerate(zip(self.loadings_, self.noise_variances_)):
             # In units of the noise, what the factors explain is taken off the distance: q × q matrices instead of D × D.
             scaled = W / np.sqrt(psi)[:, None]
             L = np.linalg.cholesky(np.eye(self.n_factors) + scaled.T @ scaled)
-            centred = (X - self.means_[k]) / np.sqrt(psi)
+            np.subtract(X, self.means_[k], out=centred)
+            centred /= np.sqrt(psi)
             explained = centred @ (scaled @ np.linalg.inv(L).T)
             distance = np.einsum("nd,nd->n", centred, centred) - np.einsum("nq,nq->n", explained, explained)
             constant = X.shape[1] * np.log(2 * np.pi) + np.log(psi).sum() + 2 * np.log(np.diag(L)).sum()

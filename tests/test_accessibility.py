@@ -66,12 +66,13 @@ def take(opened, width, theme):
 def faults_of_color(opened, seen, *widths):
     """Return the faults, at some widths and in both themes, of one element of each kind that is not among the `seen` ones; faultless kinds join them."""
     found, kinds = [], []
-    states = [(width, theme) for width in widths or [opened.viewport_size["width"]] for theme in ("light", "dark")]
-    for width, theme in states:
+    first, *more = widths or [opened.viewport_size["width"]]
+    states = [(first, "light"), (first, "dark"), *((width, theme) for width in more for theme in ("dark", "light"))]
+    for width, theme in states:  # from one to the next, and back, a single thing changes: each change is a page drawn anew
         take(opened, width, theme)
         kinds += opened.evaluate(MARK_KINDS, [f"{theme}-{width}", [*seen, *kinds]])
     opened.evaluate(WITHOUT_SIGNS)
-    for width, theme in states:
+    for width, theme in reversed(states):
         marked = f"[data-kinds~={theme}-{width}]"
         if opened.locator(marked).count():
             take(opened, width, theme)
