@@ -154,8 +154,8 @@ def fit_all(estimators, X, *, n_jobs=-1):
     over whatever that backend offers; inside ``joblib.parallel_config("dask")`` over the workers of a Dask cluster, of
     which some may be lost on the way. Each fit has a single BLAS thread, because threads inside small fits only wait for
     each other, and because the number of threads could change the last digits. Gaussian mixtures with full covariances
-    take scikit-learn's steps from its starts in arrays that suit few dimensions, several times as fast; only the
-    rounding differs from their own ``fit``.
+    of at most 16 columns take scikit-learn's steps from its starts in arrays that suit them, several times as fast;
+    only the rounding differs from their own ``fit``.
     Whoever waits at a terminal or in a live notebook sees a progress bar, which then disappears.
 
     Parameters

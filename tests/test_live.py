@@ -29,6 +29,7 @@ import standard
 from conftest import Handler
 from filelock import FileLock
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+from playwright.sync_api import expect
 from test_accessibility import OF_COLOR, faults, faults_of_color
 from test_site import not_once
 from test_tools import book  # noqa: F401
@@ -768,7 +769,7 @@ def test_what_does_not_arrive_is_told_and_can_be_tried_again(reader, answer, wor
     opened = reader(service_workers="block")
     opened.context.route("**/packages.bin", answer)
     opened.click(".live-start")
-    opened.get_by_role("status").get_by_text(words).wait_for()
+    expect(opened.get_by_role("status")).to_contain_text(words, timeout=180_000)  # should it fail, it tells what stood there
     assert opened.get_by_role("button", name="Start again").is_visible()
     assert cell(opened, 1).is_visible()
 

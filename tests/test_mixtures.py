@@ -179,6 +179,15 @@ def test_the_numbers_are_those_of_scikit_learn(X, model, far):
     np.testing.assert_allclose(fit.predict(rows), plain.predict(rows))
 
 
+def test_of_more_columns_scikit_learns_own_steps_are_taken():
+    rows, model = np.random.default_rng(1).normal(size=(300, 17)), GaussianMixture(2, random_state=0, tol=1)
+    for n_columns in (16, 17):
+        (fit,) = helpers.fit_all([model], rows[:, :n_columns], n_jobs=1)
+        with threadpool_limits(1):
+            same = np.array_equal(fit.covariances_, clone(model).fit(rows[:, :n_columns]).covariances_)
+        assert same == (n_columns == 17)
+
+
 def test_a_column_times_another_makes_a_singular_covariance(X):
     rows = np.column_stack([X[:, 0], 3 * X[:, 0]])
     with pytest.raises(ValueError, match=r"in step \d+ the covariance of a component became singular: take fewer components than 2, a larger reg_covar than 0, or"):
