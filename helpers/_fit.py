@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_limits
 #: Up to so many columns the steps here are the faster ones; digits, with 30 and 64, took far longer in a browser with them.
 FEW = 16
 
-#: A responsibility below this is none: it changes no digit of a mean or a covariance, but processors take a hundred times
-#: as long over products of numbers that small.
+#: A responsibility below this is none: it changes no digit of a mean or a covariance, but with 30 columns the products of
+#: numbers that small took ten times as long as those of others.
 NOTHING = 1e-200
 
 
