@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from numbers import Integral
 
 import numpy as np
 from sklearn.base import clone
@@ -32,7 +33,9 @@ def make_fit():
         with threadpool_limits(1), warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             plain = type(estimator) is GaussianMixture and not (estimator.warm_start or estimator.verbose)
-            if plain and estimator.covariance_type == "full" and estimator.max_iter and X.shape[1] <= FEW:
+            # Other numbers of steps or starts are scikit-learn's to take or to refuse.
+            counts = plain and all(isinstance(each, Integral) and each > 0 for each in (estimator.max_iter, estimator.n_init))
+            if counts and estimator.covariance_type == "full" and X.shape[1] <= FEW:
                 fit_full(estimator, X)
             else:
                 estimator.fit(X)

@@ -83,7 +83,9 @@ def plot_gaussian(mean, covariance, *, ax, n_std=(1, 2, 3), color=None, alpha=0.
     covariance = check_covariance("covariance", covariance)
     n_std = np.sort(check_n_std(n_std))[::-1]  # the largest first, so that the smaller ones lie on it
     check_alpha(alpha)
-    (color,) = check_colors("color", palette()[:1] if color is None else [color])
+    color = palette()[0] if color is None else color
+    if not is_color_like(color):
+        raise ValueError(f'color must be a colour, such as "black" or "#1b4f72", but is {describe(color)}.')
 
     variances, directions = np.linalg.eigh(covariance)  # in ascending order
     width, height = 2 * np.sqrt(variances[::-1])

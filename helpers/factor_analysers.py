@@ -32,7 +32,7 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
         The lowest noise variance allowed, in the square of the data's unit, above 0. Integers that were dequantised by
         uniform noise cannot have less than 1/12.
     tol : float, default 1e-3
-        EM stops when a step raises the mean log-density by less, in nats; 0 for exactly `max_iter` steps.
+        EM stops when a step raises the mean log-density by less, in nats; with 0, when a step lowers it.
     max_iter : int, default 200
         The largest number of steps.
     random_state : int, RandomState or None, default None
@@ -116,7 +116,7 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
         else:
             if self.tol > 0:
                 warnings.warn(
-                    f"After {self.max_iter} steps one more still gains {gain:.2g} nats a row: raise max_iter or tol.",
+                    f"The last of {self.max_iter} steps still gained {gain:.2g} nats a row: raise max_iter or tol.",
                     ConvergenceWarning,
                     stacklevel=2,
                 )

@@ -116,7 +116,7 @@ def bandwidth_scores(data, bandwidths, *, labels=None, cv=5):
         missing = np.setdiff1d(labels[held_out], labels[rest])
         if missing.size:
             raise ValueError(
-                f"labels has too few rows of class {describe(missing[0].item())} for these folds: "
+                f"labels has too few rows of class {describe(missing.tolist()[0])} for these folds: "
                 "all of them are held out at once, so that none is left for the fit."
             )
         classes, counts, starts, order = _by_class(labels[rest])
@@ -199,12 +199,12 @@ class KernelDensityClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If `X` has NaN, infinities or another number of columns than the training rows, or if a log-density is below
-            what a float can hold.
+            If `X` has NaN, infinities or another number of columns than the training rows, if `bandwidth` was set to a
+            number that is not above 0, or if a log-density is below what a float can hold.
         """
         check_is_fitted(self)
         X = validate_data(self, X, dtype=float, reset=False)
-        bandwidths = np.array([self.bandwidth])
+        bandwidths = _check_bandwidths("bandwidth", self.bandwidth, ())
         log_densities = _log_densities(X, self.data_, bandwidths, self._starts)
         return self.class_log_prior_ + log_densities[0]
 
@@ -242,7 +242,7 @@ def _check_bandwidths(name, bandwidth, shape):
     """Return one bandwidth, of the shape (), or several, ("H",), as an array of shape (H,), or raise a ValueError."""
     bandwidths = np.atleast_1d(check_numbers(name, bandwidth, shape))
     if (bandwidths <= 0).any():
-        raise ValueError(f"{name} must be above 0, but {describe(bandwidths.min().item())} came.")
+        raise ValueError(f"{name} must be above 0, but has {bandwidths.min()}.")
     return bandwidths
 
 

@@ -54,8 +54,9 @@ def drop_point_masses(table, *, share=0.01, warn_from=0.05):
     TypeError
         If `table` is no DataFrame.
     ValueError
-        If `table` has fewer than two rows, a cell that is no finite number, a column that is constant or made of point
-        masses alone, or columns of which one follows from the others, such as a copy; if `share` is not between 0 and 1.
+        If `table` has no column or fewer than two rows, a cell that is no finite number, a column that is constant or made of point
+        masses alone, or columns of which one follows from the others, such as a copy; if `share` or `warn_from` is
+        out of its range.
 
     Warns
     -----
@@ -68,13 +69,15 @@ def drop_point_masses(table, *, share=0.01, warn_from=0.05):
         raise ValueError(f"share must be above 0 and below 1, but is {describe(share)}.")
     if not 0 < check_numbers("warn_from", warn_from, ()) <= 1:
         raise ValueError(f"warn_from must be above 0 and at most 1, but is {describe(warn_from)}.")
+    if not len(table.columns):
+        raise ValueError(f"table must have at least one column, but has shape {table.shape}.")
     if len(table) < 2:
         raise ValueError(f"table must have at least two rows, but has {len(table)}: nothing can be learned from it.")
     for name, column in table.items():
         try:
             check_numbers(f"column {name!r}", column, ("N",))
         except ValueError as error:
-            raise ValueError(f"{error} Drop such rows first: table.dropna().") from None
+            raise ValueError(f"{error} Leave the column out, or drop such rows.") from None
 
     found = {}
     stuck = pd.Series(False, index=table.index)
@@ -177,7 +180,7 @@ def fit_all(estimators, X, *, n_jobs=-1):
     Raises
     ------
     TypeError
-        If one of `estimators` has no `fit`.
+        If `estimators` is no list, or one of them has no `fit`.
     ValueError
         If `X` is not a table of finite numbers, if a `random_state` is no whole number, or what a fit itself raises,
         such as for fewer rows than components.
@@ -190,6 +193,8 @@ def fit_all(estimators, X, *, n_jobs=-1):
         If any of the fits warned, most often because it did not converge; one warning for all of them, in which the
         first is quoted.
     """
+    if not np.iterable(estimators):
+        raise TypeError(f"estimators must be a list of estimators, but is {describe(estimators)}.")
     estimators = list(estimators)
     X = check_numbers("X", X, ("N", "D"))
     for estimator in estimators:

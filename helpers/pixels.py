@@ -25,7 +25,7 @@ class PixelByPixel(DensityMixin, BaseEstimator):
     Parameters
     ----------
     n_levels : int, optional
-        The number of grey levels, 0 to n_levels − 1. Default: the largest level of the training images, and one.
+        The number of grey levels, 0 to n_levels − 1. Default: the largest level of the training images, plus one.
     C : float, default 1.0
         As in `sklearn.linear_model.LogisticRegression`: the smaller, the nearer the weights are held to 0.
     smoothing : float, default 0.01

@@ -7,6 +7,7 @@ import os
 import re
 import warnings
 from itertools import count
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,9 @@ def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, 
     ]:
         if value not in known:
             raise ValueError(f"{name} must be one of {known[1:]}, but is {describe(value)}.")
+    for name, value in {"columns": columns, "rows": rows}.items():
+        if not isinstance(value, Integral) or value < 0:
+            raise ValueError(f"{name} must be a whole number of at least 0, but is {describe(value)}.")
     doubts = []
     try:
         table = _arrange(_read(path, doubts, separator, sheet), doubts, decimal, day_first)

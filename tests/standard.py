@@ -225,6 +225,13 @@ def unstable_sorts(page):
     return found
 
 
+def relative_files(page):
+    """Files that code names by their way from the chapter's folder, which a copy of the notebook elsewhere would not find."""
+    way = r"""["'](?:\.\.?/[^"']*|\.\.)["']"""
+    named = [(number, found) for number, cell in chapters.code_cells(page) for found in re.findall(way, cell.source)]
+    return [f"cell {number}: {found} is only found from here; begin at helpers.tables.DATA" for number, found in named]
+
+
 def logical_lines(source):
     """Return the number of lines of code that are not blank, one that is wrapped counting once."""
     return sum(token.type == tokenize.NEWLINE for token in tokenize.generate_tokens(io.StringIO(source).readline))
@@ -438,7 +445,7 @@ def prerequisite_faults(teaching, openings):
 
 
 #: Without these a page shows readers something broken: they hold in every fork.
-ALWAYS = [not_run_in_order, unclean_outputs, knob_faults, broken_directives, headings_out_of_order, wrong_language]
+ALWAYS = [not_run_in_order, unclean_outputs, relative_files, knob_faults, broken_directives, headings_out_of_order, wrong_language]
 #: What this house asks of every page, and of a chapter.
 HOUSE = [figures_without_alt_text, unstable_sorts, unbacked_numbers, long_cells, unlabelled_folds, wide_lines, code_without_prose]
 HOUSE_OF_A_CHAPTER = [incomplete_frame, wrong_time, exercise_faults, solution_faults, question_faults]

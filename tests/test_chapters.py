@@ -203,6 +203,8 @@ BROKEN = [
     (standard.unstable_sorts, set_in(3, source="%matplotlib\norder = np.argsort(x)"), "cell 3: argsort breaks ties by chance"),
     (standard.unstable_sorts, set_in(3, source='x.argsort(axis=1)[:, :5]; table.sort_values("a")'), r"(?s)(?=.*cell 3: argsort)(?=.*cell 3: sort_values)"),
     (standard.unstable_sorts, set_in(3, source='np.argsort(x, kind="stable")'), None),
+    *((standard.relative_files, set_in(3, source=f"open({way})"), f"cell 3: {way} is only found from here") for way in ('"../data/a.csv"', "'./a.csv'", '".."')),
+    (standard.relative_files, set_in(3, source='open(DATA / "a.csv"); print("a ... b / c")'), None),
     (standard.not_run_in_order, set_in(5, execution_count=None), "cell 5: run as number None, not 2"),
     (standard.not_run_in_order, set_in(3, execution_count=7), "cell 3: run as number 7, not 1"),
     (standard.unclean_outputs, set_in(3, outputs=[new_output("error", ename="ValueError", evalue="", traceback=[])]), "cell 3: raised ValueError"),

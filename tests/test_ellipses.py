@@ -306,7 +306,8 @@ NAN = float("nan")
         ({"n_std": [[1, 2]]}, ValueError, r"n_std must be numbers of shape \(n,\), but has shape \(1, 2\)"),
         ({"alpha": 1.1}, ValueError, "alpha must be from 0 to 1, but is float 1.1"),
         ({"alpha": None}, ValueError, "alpha must be finite"),
-        ({"color": "blurple"}, ValueError, r"color must be .* but is list \['blurple'\]"),
+        ({"color": "blurple"}, ValueError, "color must be a colour, .* but is str 'blurple'"),
+        ({"color": ["red", "blue"]}, ValueError, r"color must be a colour, .* but is list \['red', 'blue'\]"),
     ],
 )
 def test_bad_gaussians_are_refused(arguments, error, message):

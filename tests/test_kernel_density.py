@@ -136,8 +136,8 @@ print(peak() - before)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([[0.0]], [[0.0]], 0), "bandwidth must be above 0, but float 0.0 came"),
-        (([[0.0]], [[0.0]], -1.5), "bandwidth must be above 0, but float -1.5 came"),
+        (([[0.0]], [[0.0]], 0), r"bandwidth must be above 0, but has 0\.0"),
+        (([[0.0]], [[0.0]], -1.5), r"bandwidth must be above 0, but has -1\.5"),
         (([[0.0]], [[0.0]], [1, 2, 0]), "bandwidth must be above 0"),
         (([[0.0]], [[0.0]], np.nan), "bandwidth must be finite"),
         (([[0.0]], [[0.0]], "silverman"), "bandwidth must be one number, but is str 'silverman'"),
@@ -188,10 +188,11 @@ def test_scores_with_labels_are_the_log_loss_of_the_classifier(cv):
     ("arguments", "options", "message"),
     [
         (([[0.0], [1.0]], 1.0), {"cv": 2}, r"bandwidths must be numbers of shape \(H,\)"),
-        (([[0.0], [1.0]], [1.0, -1.0]), {"cv": 2}, "bandwidths must be above 0, but float -1.0 came"),
+        (([[0.0], [1.0]], [1.0, -1.0]), {"cv": 2}, r"bandwidths must be above 0, but has -1\.0"),
         (([[0.0], [np.nan]], [1.0]), {"cv": 2}, "data must be finite"),
         (([[0.0], [1.0]], [1.0]), {"cv": 2, "labels": [1, 2, 3]}, r"labels must have shape \(2,\)"),
         (([[0.0], [1.0], [2.0]], [1.0]), {"cv": KFold(3), "labels": [1, 1, 2]}, "labels has too few rows of class int 2"),
+        (([[0.0], [1.0], [2.0]], [1.0]), {"cv": KFold(3), "labels": np.array(["a", "a", "b"], object)}, "labels has too few rows of class str 'b'"),
     ],
 )
 def test_bad_input_of_the_scores_is_named(arguments, options, message):
@@ -275,8 +276,11 @@ def test_nothing_that_it_is_given_changes():
 
 @pytest.mark.parametrize("bandwidth", [0, -1, np.nan, "scott", [1, 2]])
 def test_bad_bandwidth_of_the_classifier(bandwidth):
+    rows = [[0.0], [1.0]]
     with pytest.raises(ValueError, match="^bandwidth must be"):
-        KernelDensityClassifier(bandwidth).fit([[0.0], [1.0]], [0, 1])
+        KernelDensityClassifier(bandwidth).fit(rows, [0, 1])
+    with pytest.raises(ValueError, match="^bandwidth must be"):  # set later, as a search does
+        KernelDensityClassifier().fit(rows, [0, 1]).set_params(bandwidth=bandwidth).predict_proba(rows)
 
 
 def test_bad_rows_of_the_classifier():

@@ -258,6 +258,8 @@ def test_the_arguments_tell_what_the_file_does_not(save):
     ("options", "content", "message"),
     [
         ({"separator": " "}, PLAIN, r"^separator must be one of \[',', ';', .*but is str ' '"),
+        ({"columns": "2"}, PLAIN, r"^columns must be a whole number of at least 0, but is str '2'"),
+        ({"rows": -1}, PLAIN, r"^rows must be a whole number of at least 0, but is int -1"),
         ({"decimal": "comma"}, PLAIN, r"^decimal must be one of \['.', ','\], but is str 'comma'"),
         ({"day_first": "yes"}, PLAIN, r"^day_first must be one of \[True, False\], but is str 'yes'"),
         ({"sheet": "flow"}, PLAIN, "no spreadsheet, but the argument sheet is 'flow'"),

@@ -1,6 +1,6 @@
 """Print how much memory and time each chapter takes while it is executed: its kernel, and the processes that its fits start.
 
-    python tools/memory.py [CHAPTER ...]
+    python tools/memory.py [chapters/topics.ipynb ...]
 
 One chapter after the other, with one thread each; nothing is stored. What a student needs on a hub is the kernel's peak and
 some 160 MB for the Jupyter server; LOKY_MAX_CPU_COUNT=1 leaves out the other processes.
