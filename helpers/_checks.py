@@ -1,4 +1,6 @@
-"""Checks of arguments that the drawing functions share."""
+"""Checks of arguments that the helpers share."""
+
+from numbers import Integral
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -43,6 +45,13 @@ def check_numbers(name, value, shape):
         bad = np.count_nonzero(~np.isfinite(array))
         raise ValueError(f"{name} must be finite, but {bad} of its {array.size} numbers are NaN or infinite.")
     return array
+
+
+def check_whole(name, value, least):
+    """Return `value`, or raise a ValueError unless it is a whole number of at least `least`."""
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, but is {describe(value)}.")
+    return value
 
 
 def describe(value):

@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from helpers._checks import check_numbers, describe
+from helpers._checks import check_numbers, check_whole
 
 
 class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
@@ -90,9 +90,7 @@ class MixtureOfFactorAnalysers(DensityMixin, BaseEstimator):
             If `max_iter` steps were not enough for `tol`.
         """
         for name, least in (("n_components", 1), ("n_factors", 0), ("max_iter", 1)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or value < least:
-                raise ValueError(f"{name} must be a whole number of at least {least}, but is {describe(value)}.")
+            check_whole(name, getattr(self, name), least)
         if check_numbers("noise_floor", self.noise_floor, ()) <= 0 or check_numbers("tol", self.tol, ()) < 0:
             raise ValueError(f"noise_floor must be above 0 and tol not below, but they are {self.noise_floor} and {self.tol}.")
         X = validate_data(self, X, dtype=float, ensure_min_samples=max(2, self.n_components))

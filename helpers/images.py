@@ -6,7 +6,7 @@ from operator import index
 import matplotlib
 import numpy as np
 
-from helpers._checks import check_axes, check_numbers, describe
+from helpers._checks import check_axes, check_numbers, check_whole, describe
 
 FRAME = "#d5dde7"  # between the tiles, and around a picture
 
@@ -85,7 +85,7 @@ def plot_gallery(rows, *, ax, columns=10, shape=None, vmin=None, vmax=None):
     """
     check_axes(ax)
     rows = check_numbers("rows", rows, ("N", "P"))
-    columns = min(check_columns(columns), len(rows))
+    columns = min(check_whole("columns", columns, 1), len(rows))
     height, width = check_shape(shape, rows.shape[1])
     lines = math.ceil(len(rows) / columns)
 
@@ -123,17 +123,6 @@ def check_shape(shape, n_pixels):
             f"shape must be (height, width) with height * width = {n_pixels}, a row's pixels, but is {describe(shape)}."
         )
     return height, width
-
-
-def check_columns(columns):
-    """Return `columns` as a whole number of at least 1."""
-    try:
-        number = index(columns)
-    except TypeError:
-        number = 0
-    if number < 1:
-        raise ValueError(f"columns must be a whole number of at least 1, but is {describe(columns)}.")
-    return number
 
 
 def check_range(pixels, vmin, vmax):

@@ -20,7 +20,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
-from helpers._checks import check_numbers, describe
+from helpers._checks import check_numbers, check_whole, describe
 from helpers._cluster import ALONE, WORKER, cluster, spread
 from helpers._fit import make_fit
 
@@ -338,9 +338,8 @@ def free_parameters(n_components, n_dims, covariance_type="full"):
     ValueError
         If a number is no whole number of at least 1, or the covariance type is unknown.
     """
-    for name, value in {"n_components": n_components, "n_dims": n_dims}.items():
-        if not isinstance(value, Integral) or value < 1:
-            raise ValueError(f"{name} must be a whole number of at least 1, but is {describe(value)}.")
+    check_whole("n_components", n_components, 1)
+    check_whole("n_dims", n_dims, 1)
     matrix = n_dims * (n_dims + 1) // 2
     covariances = {"full": n_components * matrix, "tied": matrix, "diag": n_components * n_dims, "spherical": n_components}
     if covariance_type not in covariances:

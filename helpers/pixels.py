@@ -3,7 +3,6 @@
 The chapter on autoregressive models explains it.
 """
 
-from numbers import Integral
 
 import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin
@@ -12,7 +11,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, check_non_negative, validate_data
 
-from helpers._checks import check_numbers, describe
+from helpers._checks import check_numbers, check_whole, describe
 
 
 class PixelByPixel(DensityMixin, BaseEstimator):
@@ -72,8 +71,8 @@ class PixelByPixel(DensityMixin, BaseEstimator):
         ValueError
             If `X` has NaN, infinities or levels outside of the range, or if a parameter is out of its range.
         """
-        if self.n_levels is not None and (not isinstance(self.n_levels, Integral) or self.n_levels < 1):
-            raise ValueError(f"n_levels must be a whole number of at least 1, but is {describe(self.n_levels)}.")
+        if self.n_levels is not None:
+            check_whole("n_levels", self.n_levels, 1)
         if not 0 < check_numbers("smoothing", self.smoothing, ()) < 1:
             raise ValueError(f"smoothing must be above 0 and below 1, but is {describe(self.smoothing)}.")
         X = validate_data(self, X, dtype=float, ensure_min_samples=2)

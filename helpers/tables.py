@@ -7,14 +7,13 @@ import os
 import re
 import warnings
 from itertools import count
-from numbers import Integral
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from helpers._cells import read_cells
-from helpers._checks import describe
+from helpers._checks import check_whole, describe
 from helpers._needs import for_chapter
 from helpers._readings import CLOCK, DATE, NotATable, is_number, read_dates, read_numbers
 
@@ -130,9 +129,8 @@ def load_table(source=None, *, columns=0, rows=0, separator=None, decimal=None, 
     ]:
         if value not in known:
             raise ValueError(f"{name} must be one of {known[1:]}, but is {describe(value)}.")
-    for name, value in {"columns": columns, "rows": rows}.items():
-        if not isinstance(value, Integral) or value < 0:
-            raise ValueError(f"{name} must be a whole number of at least 0, but is {describe(value)}.")
+    check_whole("columns", columns, 0)
+    check_whole("rows", rows, 0)
     doubts = []
     try:
         table = _arrange(_read(path, doubts, separator, sheet), doubts, decimal, day_first)
